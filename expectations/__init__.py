@@ -1,0 +1,1 @@
+"""The expectations that raw tables must meet before anything is computed from them (Great Expectations)."""

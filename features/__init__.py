@@ -1,0 +1,1 @@
+"""From raw facts to feature tables: pure functions, and the schema that every table is held against."""

@@ -1,0 +1,1 @@
+"""Predictors, search, selection, statistics, laws and explanation: pure functions over arrays and tables."""
