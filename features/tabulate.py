@@ -77,7 +77,7 @@ def _usable(joined: pd.DataFrame, view: View) -> tuple[pd.DataFrame, list[tuple[
 
 def aggregate(scores: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
     """One row per model: the plain mean of `benchmark` over its measured subtasks (PROTOCOL: MMLU's subjects, XNLI's
-    languages, ANLI's rounds, LAMBADA's and GSM8K's variants, TruthfulQA's mc1 and mc2). Unmeasured models are absent."""
+    languages, ANLI's rounds, LAMBADA's and GSM8K's variants, TruthfulQA's mc1 and mc2). Unmeasured ones are absent."""
     rows = scores[
         (scores["benchmark"] == benchmark.benchmark)
         & (scores["n_shot"] == benchmark.n_shot)
