@@ -83,7 +83,7 @@ def forward_select(
         errors = np.concatenate(scored) if scored else np.empty((0, rule.n_seeds))
         means = errors.mean(axis=1)
         best = int(np.argmin(means)) if left else -1
-        helps = bool(left) and current - means[best] > rule.threshold
+        helps = bool(left) and bool(current - means[best] > rule.threshold)
         spread_of = errors.std(axis=1, ddof=1) if rule.n_seeds > 1 else np.zeros(len(left))
         tried = tuple(
             Candidate(name, float(means[i]), float(spread_of[i]), helps and i == best) for i, name in enumerate(left)
