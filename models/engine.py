@@ -47,12 +47,13 @@ class RankedTable:
     offsets: NDArray[np.int64]
 
     @property
-    def n_rows(self) -> int:
-        return int(self.codes.shape[0])
-
-    @property
     def n_columns(self) -> int:
         return int(self.codes.shape[1])
+
+    @property
+    def n_distinct(self) -> NDArray[np.int64]:
+        """Distinct values of each column, [f]."""
+        return np.diff(self.offsets)
 
 
 def rank_table(x: FloatArray) -> RankedTable:
