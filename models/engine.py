@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import DataError
-from models.engine_kernels import MAX_BINS, bin_columns, boost
+from models.engine_kernels import MAX_BINS, bin_columns
+from models.engine_small import boost_grid
 
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
@@ -115,7 +116,7 @@ def predict(
     out = np.empty((len(ensembles), sizes.size, test.size), np.float32)
     rates = np.asarray([rate for rate, _ in ensembles], dtype=np.float32)
     depths = np.asarray([depth for _, depth in ensembles], dtype=np.int64)
-    boost(train_bins, test_bins, starts, y32, rates, depths, sizes, out)
+    boost_grid(train_bins, test_bins, starts, y32, rates, depths, sizes, out)
     return out[where[:, 0], where[:, 1]]
 
 
