@@ -121,7 +121,7 @@ def track() -> None:
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 5000) -> None:
     """Open the local runs and registry in MLflow's pages, on this machine only."""
-    from models.registry import serve_pages
+    from models.server import serve_pages
 
     serve_pages(port)
 
