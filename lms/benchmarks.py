@@ -1,11 +1,12 @@
-"""The thirteen benchmarks as data: which tasks make one up, with how many examples, judged by which metric, and how each
-task is put to the evaluation harness. The files in `lms/tasks/` are the only place where these settings live; they hold
-the harness's own keys, so that a folder of JSON lines can take a hub data set's place without touching them.
-"""
+"""The thirteen benchmarks as data: which tasks make one up, with how many examples, judged by which metric, and how
+each task is put to the evaluation harness. The files in `lms/tasks/` are the only place where these settings live;
+they hold the harness's own keys, so that a folder of JSON lines can take a hub data set's place without touching
+them."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,19 +52,34 @@ def load_benchmarks() -> dict[str, Benchmark]:
     for path in sorted(TASKS_FOLDER.glob("*.yaml")):
         common = YAML(typ="safe").load(path)
         tasks = {task: _task_configuration(task, common, entry) for task, entry in common["tasks"].items()}
-        found[common["benchmark"]] = Benchmark(
-            common["benchmark"], tuple(common["n_shot"]), common["metric"], tasks
-        )
+        found[common["benchmark"]] = Benchmark(common["benchmark"], tuple(common["n_shot"]), common["metric"], tasks)
     return found
 
 
-def select_benchmarks(names: list[str]) -> list[Benchmark]:
-    """The named benchmarks in the order of their names; raises ConfigError naming unknown ones."""
-    known = load_benchmarks()
-    unknown = sorted(set(names) - set(known))
+@dataclass(frozen=True)
+class Unit:
+    """What is scored and saved in one go: a benchmark's tasks with `n_shot` examples each (MMLU is two units)."""
+
+    benchmark: Benchmark
+    n_shot: int
+
+    @property
+    def slug(self) -> str:
+        """The name of the prediction target, `mmlu_5shot`."""
+        return f"{self.benchmark.name}_{self.n_shot}shot"
+
+
+def score_units(slugs: Sequence[str]) -> list[Unit]:
+    """The named units (`mmlu_5shot`) in the order of their names; raises ConfigError naming unknown ones."""
+    known = {
+        unit.slug: unit
+        for benchmark in load_benchmarks().values()
+        for unit in (Unit(benchmark, n_shot) for n_shot in benchmark.n_shots)
+    }
+    unknown = sorted(set(slugs) - set(known))
     if unknown:
-        raise ConfigError(f"score.benchmarks: unknown {unknown}; known are {sorted(known)}.")
-    return [known[name] for name in sorted(set(names))]
+        raise ConfigError(f"score.benchmarks: unknown {unknown}; known are {', '.join(sorted(known))}.")
+    return [known[slug] for slug in sorted(set(slugs))]
 
 
 @functools.lru_cache(maxsize=1)
@@ -79,8 +95,8 @@ def local_folder(configuration: dict[str, Any], data_folder: Path) -> Path:
 
 
 def harness_configuration(configuration: dict[str, Any], n_shot: int, data_folder: Path | None) -> dict[str, Any]:
-    """The dict the harness takes as a task: functions resolved, examples set and, with `data_folder`, the hub data set
-    replaced by `<split>.jsonl` files. Raises DataError naming the files that are missing."""
+    """The dict the harness takes as a task: functions resolved, examples set and, with `data_folder`, the hub data
+    set replaced by `<split>.jsonl` files. Raises DataError naming the files that are missing."""
     ready = {key: value for key, value in configuration.items() if key != "functions"}
     ready.update({key: FUNCTIONS[name] for key, name in configuration["functions"].items()})
     ready["num_fewshot"] = n_shot

@@ -33,8 +33,8 @@ def item_brier_score(log_likelihoods: Sequence[float], right: int) -> float:
 def brier_score(items: Sequence[tuple[Sequence[float], int]]) -> tuple[float, float]:
     """Mean over items of the item Brier score, and its standard error s / sqrt(n) (NaN for one item).
 
-    `items` holds (option log-likelihoods, right option) per item; option counts may differ. Raises ValueError on no items.
-    """
+    `items` holds (option log-likelihoods, right option) per item; option counts may differ. Raises ValueError on no
+    items."""
     if not items:
         raise ValueError("a Brier score needs at least one item")
     scores = np.array([item_brier_score(log_likelihoods, right) for log_likelihoods, right in items])

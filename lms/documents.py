@@ -1,7 +1,7 @@
-"""What four benchmarks need beyond a template: functions from a benchmark's document (one row of its data, a dict) to the
-text, options or answer that the evaluation harness asks a model about. They reproduce the harness's published forms
-(lm-evaluation-harness 0.4, `tasks/`), because a score made from another wording cannot stand beside a recorded one.
-"""
+"""What four benchmarks need beyond a template: functions from a benchmark's document (one row of its data, a dict) to
+the text, options or answer that the evaluation harness asks a model about. They reproduce the harness's published
+forms (lm-evaluation-harness 0.4, `tasks/`), because a score made from another wording cannot stand beside a recorded
+one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def truthfulqa_probability_of_truth(doc: Document, results: Sequence[tuple[float
 
 
 def winogrande_right_option(doc: Document) -> int:
-    """0 or 1: under partial evaluation the harness takes the *contexts* from the options and this is the right one."""
+    """0 or 1: under partial evaluation the harness takes the *contexts* from the options and this is the right
+    one."""
     return {"1": 0, "2": 1}[doc["answer"]]
 
 

@@ -1,5 +1,6 @@
 """One small file per language model says exactly which weights are scored, sampled and tagged: the file is what the
-expensive stages depend on, so that only a changed model is made again. Nothing here touches weights or the network."""
+expensive stages depend on, so that only a changed model is made again. Nothing here touches weights or the
+network."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ Record = dict[str, Any]
 
 
 def check_model_id(model_id: str) -> str:
-    """`org/name` or `name` of letters, digits, `.`, `_`, `-`, each part beginning with a letter or digit, without `..` or
-    `--`. Returned as it is; raises ConfigError, so that an id can never step out of a folder or into a shell."""
+    """`org/name` or `name` of letters, digits, `.`, `_`, `-`, each part beginning with a letter or digit, without
+    `..` or `--`. Returned as it is; raises ConfigError, so that an id can never step out of a folder or into a
+    shell."""
     parts = model_id.split("/")
     if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts) or ".." in model_id or "--" in model_id:
         raise ConfigError(
@@ -39,7 +41,9 @@ def slug_of(model_id: str) -> str:
 def check_slug(slug: str) -> str:
     """The slug itself; raises ConfigError unless it matches `^[a-z0-9][a-z0-9._-]*$` without `..`."""
     if not _SLUG.fullmatch(slug) or ".." in slug:
-        raise ConfigError(f"slug {slug!r}: expected lower-case letters, digits, '.', '_', '-' (see lms.record.slug_of).")
+        raise ConfigError(
+            f"slug {slug!r}: expected lower-case letters, digits, '.', '_', '-' (see lms.record.slug_of)."
+        )
     return slug
 
 
@@ -58,12 +62,11 @@ def settings_sha256(weights: Weights) -> str:
 
 
 def make_records(settings: RecordSettings) -> list[Record]:
-    """One record per slug of `settings.regenerate`, in slug order: slug, model_id, source (hub id or folder), revision,
-    dtype, unsafe_weights, settings_sha256.
+    """One record per slug of `settings.regenerate`, in slug order: slug, model_id, source (hub id or folder),
+    revision, dtype, unsafe_weights, settings_sha256.
 
-    Raises ConfigError for a slug without weights or that is not its model's, named twice, an id that is not an id, or a
-    revision that is not pinned. Ids that fall on one slug differ in case only and are refused the same way.
-    """
+    Raises ConfigError for a slug without weights or that is not its model's, named twice, an id that is not an id, or
+    a revision that is not pinned. Ids that fall on one slug differ in case only and are refused the same way."""
     missing = sorted(set(settings.regenerate) - set(settings.weights))
     if missing:
         raise ConfigError(f"record.regenerate: {missing} have no entry under record.weights.")
@@ -74,7 +77,9 @@ def make_records(settings: RecordSettings) -> list[Record]:
     for slug in sorted(settings.regenerate):
         weights = settings.weights[slug]
         if check_slug(slug) != slug_of(weights.model_id):
-            raise ConfigError(f"record.weights.{slug}: model {weights.model_id!r} has the slug {slug_of(weights.model_id)!r}.")
+            raise ConfigError(
+                f"record.weights.{slug}: model {weights.model_id!r} has the slug {slug_of(weights.model_id)!r}."
+            )
         _check_pin(slug, weights)
         records.append(
             {
@@ -109,14 +114,17 @@ def read_record(path: Path) -> Record:
     return record
 
 
-def weights_sha256(folder: Path) -> str:
-    """SHA-256 over names and contents of a local model's safetensors, configuration and tokenizer files, in name order.
+def weights_sha256(folder: Path, unsafe_weights: bool = False) -> str:
+    """SHA-256 over names and contents of a local model's safetensors, configuration and tokenizer files, in name
+    order (and of its *.bin files with `unsafe_weights`).
 
-    Raises DataError if the folder holds no safetensors file.
+    Raises DataError if the folder holds no weights of an admitted kind.
     """
-    files = sorted({path for pattern in _WEIGHT_FILES for path in folder.glob(pattern) if path.is_file()})
-    if not any(path.suffix == ".safetensors" for path in files):
-        raise DataError(f"{folder}: no *.safetensors file; weights are read from safetensors only.")
+    patterns = (*_WEIGHT_FILES, "*.bin") if unsafe_weights else _WEIGHT_FILES
+    files = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    admitted = {".safetensors", ".bin"} if unsafe_weights else {".safetensors"}
+    if not any(path.suffix in admitted for path in files):
+        raise DataError(f"{folder}: no weights of a kind that is read: {sorted(admitted)}.")
     total = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:

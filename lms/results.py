@@ -1,6 +1,5 @@
-"""From the evaluation harness's results to our score rows. One pure reduction serves both a run of our own and a results
-file somebody else made, so that the two cannot disagree about what "accuracy" means.
-"""
+"""From the evaluation harness's results to our score rows. One pure reduction serves both a run of our own and a
+results file somebody else made, so that the two cannot disagree about what "accuracy" means."""
 
 from __future__ import annotations
 
@@ -21,7 +20,14 @@ SCORE_COLUMNS = ["model_id", "benchmark", "subtask", "n_shot", "metric", "score"
 
 # Our metric -> the harness's keys for it, first match wins. GSM8K counts strictly extracted answers only.
 _HARNESS_KEYS: dict[str, tuple[str, ...]] = {
-    "accuracy": ("acc,none", "exact_match,strict-match", "pass@1,create_test", "acc", "exact_match,get-answer", "pass@1"),
+    "accuracy": (
+        "acc,none",
+        "exact_match,strict-match",
+        "pass@1,create_test",
+        "acc",
+        "exact_match,get-answer",
+        "pass@1",
+    ),
     "brier_score": ("brier_score,none", "brier_score"),
     "acc_norm": ("acc_norm,none", "acc_norm"),
     "perplexity": ("perplexity,none", "perplexity"),
@@ -74,7 +80,9 @@ def right_option(sample: Mapping[str, Any]) -> int:
         return options.index(target.strip())
     if target.isdecimal() and int(target) < len(options):
         return int(target)
-    raise DataError(f"Sample {sample.get('doc_id')}: target {target!r} is neither an option's index nor one of {options}.")
+    raise DataError(
+        f"Sample {sample.get('doc_id')}: target {target!r} is neither an option's index nor one of {options}."
+    )
 
 
 def _brier(samples: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
@@ -98,9 +106,8 @@ def reduce_results(
     """Score rows of a harness result, and the tasks left out because no benchmark of ours holds them.
 
     `results` is the harness's dict (`results`: task -> metrics, `n-shot`: task -> examples, `groups`: ignored);
-    `samples` maps a task to its logged samples. A benchmark judged by its Brier score takes it from the samples; without
-    samples, from a `brier_score` the harness itself made; without either the row is NaN with its reason.
-    """
+    `samples` maps a task to its logged samples. A benchmark judged by its Brier score takes it from the samples;
+    without samples, from a `brier_score` the harness itself made; without either the row is NaN with its reason."""
     rows: list[ScoreRow] = []
     left_out: list[str] = []
     groups = set(results.get("groups") or {}) | {
@@ -137,7 +144,8 @@ def reduce_results(
 
 @dataclass(frozen=True)
 class HarnessImport:
-    """What a results file held: the rows, the tasks left out, and the lineage the file states ("" where it does not)."""
+    """What a results file held: the rows, the tasks left out, and the lineage the file states ("" where it does
+    not)."""
 
     rows: list[ScoreRow]
     left_out: list[str]
