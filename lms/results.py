@@ -73,16 +73,14 @@ def _continuations(sample: Mapping[str, Any]) -> list[str]:
 def right_option(sample: Mapping[str, Any]) -> int:
     """The index of a multiple-choice sample's right option: its target is that index or the option's own words.
 
-    Raises DataError if the target is neither.
+    A number in range is an index (MathQA's options are numbers themselves). Raises DataError if the target is neither.
     """
-    target, options = str(sample["target"]), [option.strip() for option in _continuations(sample)]
-    if target.strip() in options:
-        return options.index(target.strip())
+    target, options = str(sample["target"]).strip(), [option.strip() for option in _continuations(sample)]
     if target.isdecimal() and int(target) < len(options):
         return int(target)
-    raise DataError(
-        f"Sample {sample.get('doc_id')}: target {target!r} is neither an option's index nor one of {options}."
-    )
+    if options.count(target) == 1:
+        return options.index(target)
+    raise DataError(f"Sample {sample.get('doc_id')}: target {target!r} is neither an index nor one of {options}.")
 
 
 def _brier(samples: Sequence[Mapping[str, Any]]) -> tuple[float, float]:

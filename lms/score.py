@@ -21,6 +21,7 @@ import numpy as np
 
 from features.errors import DataError
 from lms.benchmarks import Unit, harness_configuration, score_units
+from lms.documents import winogrande_right_option
 from lms.files import open_work, work_folder, write_once, write_whole
 from lms.programs import NOT_ALLOWED, pass_at_1
 from lms.record import Record, job_fingerprint
@@ -63,8 +64,10 @@ def _item(task: str, n_shot: int, sample: Mapping[str, Any]) -> dict[str, Any]:
     answers = sample["filtered_resps"]
     if isinstance(answers[0], (list, tuple)):
         item["log_likelihoods"] = [float(f"{answer[0]:.7g}") for answer in answers]
-        # A plain log-likelihood task (LAMBADA) has one continuation: it is right where greedy decoding gives it.
-        item["right"] = right_option(sample) if len(answers) > 1 else 0
+        if task == "winogrande":  # its contexts differ and its continuations do not
+            item["right"] = winogrande_right_option(sample["doc"])
+        elif len(answers) > 1:
+            item["right"] = right_option(sample)
         item["greedy"] = [bool(answer[1]) for answer in answers]
     else:
         item["answer"] = str(answers[0])
@@ -92,12 +95,19 @@ def _run_harness(loaded: LoadedModel, unit: Unit, settings: ScoreSettings) -> di
         batch_size=settings.batch_size or "auto",
         max_batch_size=settings.max_batch_size,
     )
+    tasks = [
+        harness_configuration(configuration, unit.n_shot, data_folder)
+        for configuration in unit.benchmark.tasks.values()
+    ]
+    for task in tasks:
+        answer = task.get("generation_kwargs", {})
+        if "max_gen_toks" in answer:
+            # The harness stops with an assertion where an answer could fill a short context; half is left for the prompt.
+            longest = min(answer["max_gen_toks"], language_model.max_length // 2)
+            task["generation_kwargs"] = {**answer, "max_gen_toks": longest}
     results = simple_evaluate(
         model=language_model,
-        tasks=[
-            harness_configuration(configuration, unit.n_shot, data_folder)
-            for configuration in unit.benchmark.tasks.values()
-        ],
+        tasks=tasks,
         task_manager=TaskManager(include_defaults=False),
         limit=settings.limit or None,
         bootstrap_iters=0,
