@@ -102,7 +102,7 @@ def _run_harness(loaded: LoadedModel, unit: Unit, settings: ScoreSettings) -> di
     for task in tasks:
         answer = task.get("generation_kwargs", {})
         if "max_gen_toks" in answer:
-            # The harness stops with an assertion where an answer could fill a short context; half is left for the prompt.
+            # The harness asserts that an answer leaves room in the context: half is left for the prompt.
             longest = min(answer["max_gen_toks"], language_model.max_length // 2)
             task["generation_kwargs"] = {**answer, "max_gen_toks": longest}
     results = simple_evaluate(

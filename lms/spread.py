@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from features.errors import ConfigError
+from features.errors import ConfigError, ForetellError
 from lms.record import Record
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units
@@ -115,6 +115,6 @@ def spread_on_this_machine(tasks: Sequence[Task], work_root: Path, workers: int 
 def _caught(task: Task, work_root: Path) -> str:
     try:
         run_task(task, work_root)
-    except (ConfigError, RuntimeError, OSError, ValueError) as error:
+    except (ForetellError, RuntimeError, OSError, ValueError) as error:
         return str(error).strip().split("\n")[0]
     return ""
