@@ -13,6 +13,7 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from features.architecture import count_params, recorded_architecture
+from features.errors import DataError
 from features.raw import FLAGS, PATTERNS, typed
 from features.schema import MODELS, PRETRAINING, PUBLISHED_DESIGN, RAW_TABLES, SCORE_BOUNDS, SCORES, SHARES, Table
 
@@ -120,7 +121,7 @@ def _count_ratio(row: pd.DataFrame) -> float:
     try:
         record = typed(MODELS, row).to_dict("records")[0]
         return float(record["total_params"]) / count_params(recorded_architecture(record))[0]
-    except (ArithmeticError, TypeError, ValueError, LookupError):
+    except (DataError, ArithmeticError, TypeError, ValueError, LookupError):
         return float("nan")  # another rule names the unreadable cell
 
 
