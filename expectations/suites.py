@@ -4,6 +4,7 @@ that is not a number breaks a text rule and is passed over by the number rules, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from features.architecture import count_params, recorded_architecture
+from features.errors import DataError
 from features.raw import FLAGS, PATTERNS, typed
 from features.schema import MODELS, PRETRAINING, PUBLISHED_DESIGN, RAW_TABLES, SCORE_BOUNDS, SCORES, SHARES, Table
 
@@ -32,7 +34,8 @@ class Suite:
 
 
 def suite_for(table: Table, model_ids: list[str]) -> Suite:
-    """The suite of `table`; `model_ids` are the ids of the models table, which references must name."""
+    """The suite of `table`; `model_ids` are the ids of the models table, which references must name. Without any (the
+    models table is unreadable or empty, and says so itself) references cannot be checked and have no rule."""
     suite = _schema_rules(table, model_ids)
     extend = _EXTRA.get(table.name)
     if extend:
@@ -65,9 +68,10 @@ def _schema_rules(table: Table, model_ids: list[str]) -> Suite:
         if column.low is not None and column.high is not None:
             expected = f"from {column.low:g} to {column.high:g} {column.unit}"
             suite.on_numbers.append(_between(name, column.low, column.high, expected))
-    for name, referred in table.references:
+    for name, referred in table.references if model_ids else ():
         expected = f"a model_id of the {referred} table"
-        text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=model_ids, meta=_rule(expected)))
+        meta = {**_rule(expected), "once_per_value": True}
+        text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=model_ids, meta=meta))
     if not suite.on_numbers:  # a table of words only: its row count is its one number
         suite.on_numbers.append(gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=_rule("at least one row")))
     return suite
@@ -77,8 +81,9 @@ def _rule(words: str) -> dict[str, str]:
     return {"rule": words}
 
 
-def _between(column: str, low: float, high: float, rule: str) -> Expectation:
-    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta=_rule(rule))
+def _between(column: str, low: float, high: float, rule: str, shown: str = "") -> Expectation:
+    meta = {**_rule(rule), "column": shown or column.rstrip("_")}
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta=meta)
 
 
 def _shares_sum(suite: Suite, shares: tuple[str, ...], limit: float) -> None:
@@ -94,19 +99,30 @@ def _shares_sum(suite: Suite, shares: tuple[str, ...], limit: float) -> None:
 
 def _count_agrees(suite: Suite) -> None:
     def derive(text: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
-        return numbers.assign(count_ratio_=[_count_ratio(text.iloc[[i]]) for i in range(len(text))])
+        ratios = [_count_ratio(text.iloc[[i]]) for i in range(len(text))]
+        return numbers.assign(count_ratio_=ratios, config_json_=text["config_json"].map(_json_object))
 
     suite.derive = derive
     rule = "total_params agrees within 1 % with the count derived from the architecture (ratio recorded / derived)"
     suite.on_numbers.append(_between("count_ratio_", 1 - COUNT_TOLERANCE, 1 + COUNT_TOLERANCE, rule))
+    meta = {**_rule("a JSON object"), "column": "config_json"}
+    suite.on_numbers.append(gxe.ExpectColumnValuesToBeInSet(column="config_json_", value_set=["{}"], meta=meta))
+
+
+def _json_object(cell: str | float) -> str | float:
+    """"{}" for a cell that holds a JSON object, otherwise the cell."""
+    try:
+        return "{}" if isinstance(json.loads(str(cell)), dict) else cell
+    except json.JSONDecodeError:
+        return cell
 
 
 def _count_ratio(row: pd.DataFrame) -> float:
     try:
         record = typed(MODELS, row).to_dict("records")[0]
         return float(record["total_params"]) / count_params(recorded_architecture(record))[0]
-    except (ArithmeticError, TypeError, ValueError, LookupError):
-        return float("nan")  # a text rule names the unreadable cell
+    except (DataError, ArithmeticError, TypeError, ValueError, LookupError):
+        return float("nan")  # another rule names the unreadable cell
 
 
 def _score_bounds(suite: Suite) -> None:
@@ -116,7 +132,7 @@ def _score_bounds(suite: Suite) -> None:
 
     suite.derive = derive
     for metric, (low, high) in SCORE_BOUNDS.items():
-        suite.on_numbers.append(_between(f"score_{metric}_", low, high, f"{metric} from {low:g} to {high:g}"))
+        suite.on_numbers.append(_between(f"score_{metric}_", low, high, f"{metric} from {low:g} to {high:g}", "score"))
 
 
 _EXTRA: dict[str, Callable[[Suite], None]] = {
