@@ -64,7 +64,7 @@ class Fit(Section):
 
 
 class Parallel(Section):
-    backend: Literal["loky", "dask"]
+    backend: Literal["threads", "loky", "dask"]
     workers: Annotated[int, Field(ge=0)]
     scheduler: str
 
