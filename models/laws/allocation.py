@@ -68,17 +68,27 @@ def data_limited(
         raise DataError(f"decay_epochs = {decay_epochs:g}; expected a positive number of epochs.")
     free = compute_optimal(law, budget, batch)
     if free.tokens <= unique:
-        return _allocation("data-limited (not binding)", law, free.params, free.tokens, free.tokens / unique, batch=batch)
+        return _allocation(
+            "data-limited (not binding)", law, free.params, free.tokens, free.tokens / unique, batch=batch
+        )
 
     def loss(log_params: float) -> float:
         params = np.exp(log_params)
         return float(law._value(params, effective_tokens(budget / (6 * params), unique, decay_epochs)))
 
     low = np.log(budget / (6 * max_epochs * unique))
-    params = float(np.exp(_minimise(loss, max(low, np.log(free.params) - SEARCH), max(low, np.log(free.params)) + SEARCH)))
+    params = float(
+        np.exp(_minimise(loss, max(low, np.log(free.params) - SEARCH), max(low, np.log(free.params)) + SEARCH))
+    )
     seen = budget / (6 * params)
     return _allocation(
-        "data-limited", law, params, seen, seen / unique, worth=effective_tokens(seen, unique, decay_epochs), batch=batch
+        "data-limited",
+        law,
+        params,
+        seen,
+        seen / unique,
+        worth=effective_tokens(seen, unique, decay_epochs),
+        batch=batch,
     )
 
 

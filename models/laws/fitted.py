@@ -185,13 +185,17 @@ def check_identifiable(law: type[Law], axes: Sequence[Array]) -> None:
     axis, or two axes that move together (one tokens-per-parameter ratio)."""
     name, p = law.__name__, law.FORM.n_parameters
     if axes[0].size < p + 2:
-        raise DataError(f"{name} has {p} constants; {axes[0].size} runs cannot identify them. Expected at least {p + 2}.")
+        raise DataError(
+            f"{name} has {p} constants; {axes[0].size} runs cannot identify them. Expected at least {p + 2}."
+        )
     for quantity, axis in zip(law.AXES, axes, strict=True):
         distinct = np.unique(axis).size
         spread = axis.max() / axis.min()
         need = 1.05 if quantity.name == "loss" else MIN_SPREAD
         if distinct < MIN_DISTINCT:
-            raise DataError(f"{name}: {distinct} distinct {quantity.name}; expected at least {MIN_DISTINCT} to see a curve.")
+            raise DataError(
+                f"{name}: {distinct} distinct {quantity.name}; expected at least {MIN_DISTINCT} to see a curve."
+            )
         if spread < need:
             raise DataError(
                 f"{name}: {quantity.name} spread only a factor {spread:.3g} ({axis.min():g} to {axis.max():g} "
@@ -270,7 +274,14 @@ def _bootstrap(
         return np.empty((0, law.FORM.n_parameters)), {}
     counts = np.random.default_rng(seed).multinomial(y.size, np.full(y.size, 1 / y.size), size=n_bootstrap)
     solution: Solution = minimise_huber(
-        law.FORM, np.repeat(theta[None], n_bootstrap, axis=0), x, y, counts.astype(float), delta, max_iter=1000, tol=1e-7
+        law.FORM,
+        np.repeat(theta[None], n_bootstrap, axis=0),
+        x,
+        y,
+        counts.astype(float),
+        delta,
+        max_iter=1000,
+        tol=1e-7,
     )
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         constants = law._decode(law.FORM.shift(solution.theta, -centre))

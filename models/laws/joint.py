@@ -38,7 +38,11 @@ class JointLaw(Law):
     ) -> LawFit[Self]:
         """Fit to runs: `params` (parameters), `tokens` (tokens), `loss` (nats per token), one-dimensional and equally
         long. Raises DataError where the runs do not identify the law."""
-        axes = list(_checked(params, tokens)) if np.shape(params) == np.shape(tokens) else [PARAMS.check(params), TOKENS.check(tokens)]
+        axes = (
+            list(_checked(params, tokens))
+            if np.shape(params) == np.shape(tokens)
+            else [PARAMS.check(params), TOKENS.check(tokens)]
+        )
         return fit_law(cls, axes, LOSS.check(loss), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
 
     def compute_optimal_params(self, flops: Any) -> Array:
@@ -176,7 +180,9 @@ class KaplanLaw(JointLaw):
 
     def tokens_for_loss(self, params: Any, loss: Any) -> Array:
         """D = D_c / (L^(1/alpha_D) - (N_c/N)^(alpha_N/alpha_D)), tokens. DataError where this size never gets there."""
-        rest = LOSS.check(loss) ** (1 / self.alpha_d) - (self.n_c / PARAMS.check(params)) ** (self.alpha_n / self.alpha_d)
+        rest = LOSS.check(loss) ** (1 / self.alpha_d) - (self.n_c / PARAMS.check(params)) ** (
+            self.alpha_n / self.alpha_d
+        )
         _refuse_unreachable(rest, "params")
         return (self.d_c / rest)[()]
 
@@ -196,7 +202,10 @@ class DataRequirement(Law):
 
     k: float
     exponent: float
-    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter("k", "tokens / parameters^exponent"), Parameter("exponent", ""))
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("k", "tokens / parameters^exponent"),
+        Parameter("exponent", ""),
+    )
     AXES: ClassVar[tuple[Quantity, ...]] = (PARAMS,)
     RESPONSE: ClassVar[Quantity] = TOKENS
     FORM: ClassVar[LogSumForm] = LogSumForm((None,))
@@ -228,9 +237,13 @@ class DataRequirement(Law):
         return cls(float(law.tokens_for_overfitting(1e9, overfitting)) / 1e9**exponent, exponent)
 
     @classmethod
-    def fit(cls, params: Any, tokens: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0) -> LawFit[Self]:
+    def fit(
+        cls, params: Any, tokens: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+    ) -> LawFit[Self]:
         """Fit to the measured `tokens` at which models of `params` parameters stop overfitting."""
-        return fit_law(cls, [PARAMS.check(params)], TOKENS.check(tokens), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
+        return fit_law(
+            cls, [PARAMS.check(params)], TOKENS.check(tokens), delta=delta, n_bootstrap=n_bootstrap, seed=seed
+        )
 
 
 def _refuse_unreachable(rest: Array, axis: str) -> None:

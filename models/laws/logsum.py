@@ -4,6 +4,7 @@ power law has one. One shape means one value, one gradient, one Hessian and one 
 bootstrap replicate at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -27,16 +28,16 @@ class LogSumForm:
     exponents: tuple[float | None, ...]
     outer_fitted: bool = False
 
-    @property
+    @cached_property
     def n_terms(self) -> int:
         return len(self.exponents)
 
-    @property
+    @cached_property
     def fitted_terms(self) -> tuple[int, ...]:
         """Indices of the terms whose exponent is a parameter."""
         return tuple(k for k, exponent in enumerate(self.exponents) if exponent is None)
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         return self.n_terms + len(self.fitted_terms) + int(self.outer_fitted)
 

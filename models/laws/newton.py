@@ -89,7 +89,15 @@ def _derivatives(
 
 
 def _descend(
-    form: LogSumForm, theta: Array, x: Array, y: Array, weights: Array, delta: float, space: Space, max_iter: int, tol: float
+    form: LogSumForm,
+    theta: Array,
+    x: Array,
+    y: Array,
+    weights: Array,
+    delta: float,
+    space: Space,
+    max_iter: int,
+    tol: float,
 ) -> Solution:
     theta = theta.copy()
     n_starts = theta.shape[0]
@@ -118,7 +126,9 @@ def _descend(
         accepted = active[better]
         theta[accepted] = trial[better]
         objective[accepted] = value[better]
-        damping[active] = np.where(better, np.maximum(damping[active] * 0.1, 1e-12), np.maximum(damping[active], 1e-6) * 8)
+        damping[active] = np.where(
+            better, np.maximum(damping[active] * 0.1, 1e-12), np.maximum(damping[active], 1e-6) * 8
+        )
         settled = (np.abs(descent) <= tol * (objective[active] + 1e-16)) & (damping[active] <= 1.0)
         stuck = damping[active] > 1e10
         active = active[~(settled | stuck)]
@@ -135,12 +145,13 @@ def minimise_huber(
     space: Space = "log",
     max_iter: int = 200,
     tol: float = 1e-9,
+    widths: tuple[float, ...] = (100.0, 10.0),
 ) -> Solution:
     """Minimise the weighted mean Huber loss of `form` over `y`, once per row of `starts` [R, p].
 
     `x` [n, K] are logged axes; `y` [n] is the log response (space="log") or the response itself (space="linear");
-    `weights` [R, n] or [1, n], each row rescaled to sum to one. Starts are carried from a wide Huber threshold down to
-    `delta`, so that far starts see a smooth problem first.
+    `weights` [R, n] or [1, n], each row rescaled to sum to one. Starts are carried from a wide Huber threshold
+    (`widths` times `delta`) down to `delta`, so that far starts see a smooth problem first.
     """
     weights = np.ones((1, y.size)) if weights is None else weights
     weights = weights / weights.sum(axis=1, keepdims=True)
@@ -149,8 +160,8 @@ def minimise_huber(
         part = slice(low, low + CHUNK)
         w = weights[part] if weights.shape[0] > 1 else weights
         theta = starts[part]
-        for width in (delta * 100, delta * 10):
-            theta = _descend(form, theta, x, y, w, width, space, 25, 1e-4).theta
+        for width in widths:
+            theta = _descend(form, theta, x, y, w, delta * width, space, 25, 1e-4).theta
         chunks.append(_descend(form, theta, x, y, w, delta, space, max_iter, tol))
     return Solution(
         np.concatenate([c.theta for c in chunks]),

@@ -70,7 +70,12 @@ PARAMS = Quantity(
     "params", "parameters", 1e4, 1e15, "given in millions or billions? Multiply by 1e6 or 1e9", "given twice scaled?"
 )
 TOKENS = Quantity(
-    "tokens", "tokens", 1e6, 1e17, "given in millions or billions? Multiply by 1e6 or 1e9", "given in characters or bytes?"
+    "tokens",
+    "tokens",
+    1e6,
+    1e17,
+    "given in millions or billions? Multiply by 1e6 or 1e9",
+    "given in characters or bytes?",
 )
 FLOPS = Quantity(
     "flops", "FLOPs", 1e12, 1e33, "given in PF-days? Multiply by 8.64e19", "counted for more than one training run?"
@@ -78,9 +83,16 @@ FLOPS = Quantity(
 LOSS = Quantity(
     "loss", "nats per token", 1e-3, 20.0, "expected a cross-entropy", "a perplexity? Take its natural logarithm"
 )
-STEPS = Quantity("steps", "optimiser steps", 1.0, 1e10, "expected whole steps", "given in tokens? Divide by the batch size")
+STEPS = Quantity(
+    "steps", "optimiser steps", 1.0, 1e10, "expected whole steps", "given in tokens? Divide by the batch size"
+)
 BATCH_TOKENS = Quantity(
-    "batch_tokens", "tokens per batch", 256, 1e12, "given in sequences? Multiply by the context length", "given as a total?"
+    "batch_tokens",
+    "tokens per batch",
+    256,
+    1e12,
+    "given in sequences? Multiply by the context length",
+    "given as a total?",
 )
 
 

@@ -56,7 +56,9 @@ class ParamsLaw(_PowerLaw):
         return self._inverse(loss)
 
     @classmethod
-    def fit(cls, params: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0) -> LawFit[Self]:
+    def fit(
+        cls, params: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+    ) -> LawFit[Self]:
         """Fit to runs: `params` (parameters) and `loss` (nats per token), one-dimensional and equally long."""
         return fit_law(cls, [PARAMS.check(params)], LOSS.check(loss), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
 
@@ -82,7 +84,9 @@ class TokensLaw(_PowerLaw):
         return self._inverse(loss)
 
     @classmethod
-    def fit(cls, tokens: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0) -> LawFit[Self]:
+    def fit(
+        cls, tokens: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+    ) -> LawFit[Self]:
         """Fit to runs: `tokens` (tokens) and `loss` (nats per token), one-dimensional and equally long."""
         return fit_law(cls, [TOKENS.check(tokens)], LOSS.check(loss), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
 
@@ -108,6 +112,8 @@ class ComputeLaw(_PowerLaw):
         return self._inverse(loss)
 
     @classmethod
-    def fit(cls, flops: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0) -> LawFit[Self]:
+    def fit(
+        cls, flops: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+    ) -> LawFit[Self]:
         """Fit to runs: `flops` (FLOPs) and `loss` (nats per token), one-dimensional and equally long."""
         return fit_law(cls, [FLOPS.check(flops)], LOSS.check(loss), delta=delta, n_bootstrap=n_bootstrap, seed=seed)

@@ -57,11 +57,15 @@ class BatchTradeoff(Law):
         S_min, which no batch reaches."""
         s = STEPS.check(steps)
         if (s <= self.s_min).any():
-            raise DataError(f"steps = {float(np.min(s)):g} is not above S_min = {self.s_min:g}; no batch size is enough.")
+            raise DataError(
+                f"steps = {float(np.min(s)):g} is not above S_min = {self.s_min:g}; no batch size is enough."
+            )
         return (self.e_min / (s - self.s_min))[()]
 
     @classmethod
-    def fit(cls, steps: Any, tokens: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0) -> LawFit[Self]:
+    def fit(
+        cls, steps: Any, tokens: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+    ) -> LawFit[Self]:
         """Fit to runs of different batch size that reached the same loss: `steps` taken and `tokens` processed."""
         s, e = STEPS.check(steps), TOKENS.check(tokens)
         if s.shape != e.shape:
@@ -104,9 +108,13 @@ class CriticalBatchLaw(Law):
         return ((self.b_star / BATCH_TOKENS.check(batch_tokens)) ** self.alpha_b)[()]
 
     @classmethod
-    def fit(cls, loss: Any, batch_tokens: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0) -> LawFit[Self]:
+    def fit(
+        cls, loss: Any, batch_tokens: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+    ) -> LawFit[Self]:
         """Fit to critical batches measured at several losses (each one a fitted `BatchTradeoff.critical_batch`)."""
-        return fit_law(cls, [LOSS.check(loss)], BATCH_TOKENS.check(batch_tokens), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
+        return fit_law(
+            cls, [LOSS.check(loss)], BATCH_TOKENS.check(batch_tokens), delta=delta, n_bootstrap=n_bootstrap, seed=seed
+        )
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,14 @@ class StepsLaw(Law):
 
     @classmethod
     def fit(
-        cls, params: Any, min_steps: Any, loss: Any, *, delta: float = HUBER_DELTA, n_bootstrap: int = 1000, seed: int = 0
+        cls,
+        params: Any,
+        min_steps: Any,
+        loss: Any,
+        *,
+        delta: float = HUBER_DELTA,
+        n_bootstrap: int = 1000,
+        seed: int = 0,
     ) -> LawFit[Self]:
         """Fit to points on learning curves, steps already corrected to S_min (see `min_steps`)."""
         axes = [PARAMS.check(params), STEPS.check(min_steps)]
@@ -176,7 +191,9 @@ def min_steps(steps: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Arra
 
 def steps_at_batch(min_steps: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
     """Exact inverse of `min_steps`: S = S_min (1 + B_crit/B)."""
-    return (STEPS.check(min_steps) * (1 + BATCH_TOKENS.check(critical_batch_tokens) / BATCH_TOKENS.check(batch_tokens)))[()]
+    return (
+        STEPS.check(min_steps) * (1 + BATCH_TOKENS.check(critical_batch_tokens) / BATCH_TOKENS.check(batch_tokens))
+    )[()]
 
 
 def min_flops(flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
@@ -187,4 +204,6 @@ def min_flops(flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Arra
 
 def flops_at_batch(min_flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
     """Exact inverse of `min_flops`: C = C_min (1 + B/B_crit)."""
-    return (FLOPS.check(min_flops) * (1 + BATCH_TOKENS.check(batch_tokens) / BATCH_TOKENS.check(critical_batch_tokens)))[()]
+    return (
+        FLOPS.check(min_flops) * (1 + BATCH_TOKENS.check(batch_tokens) / BATCH_TOKENS.check(critical_batch_tokens))
+    )[()]
