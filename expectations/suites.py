@@ -13,7 +13,17 @@ from great_expectations.expectations.expectation import Expectation
 
 from features.architecture import count_params, recorded_architecture
 from features.raw import FLAGS, PATTERNS, typed
-from features.schema import LOSS_POINTS, MODELS, PRETRAINING, PUBLISHED_DESIGN, RAW_TABLES, SCORE_BOUNDS, SCORES, SHARES, Table
+from features.schema import (
+    LOSS_POINTS,
+    MODELS,
+    PRETRAINING,
+    PUBLISHED_DESIGN,
+    RAW_TABLES,
+    SCORE_BOUNDS,
+    SCORES,
+    SHARES,
+    Table,
+)
 
 SHARE_SUM_LIMIT = 100.5  # percent; published shares are rounded to whole or tenth percents
 PUBLISHED_SHARE_SUM_LIMIT = 103.5  # percent; SEA-LION 7B was published with 103.12 (the corrections mend it)

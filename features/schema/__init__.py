@@ -8,7 +8,10 @@ from features.schema.scores import BENCHMARKS, SCORE_BOUNDS, SCORES, Benchmark
 
 RAW_TABLES: dict[str, Table] = {
     table.name: table
-    for table in (MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS, LOSS_POINTS, LOSS_CURVES)
+    for table in (
+        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS),
+        *(LOSS_POINTS, LOSS_CURVES),
+    )
 }
 
 __all__ = [
