@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xgboost
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from features.encoding import Encoding
 from features.errors import DataError
+from models.boosters import Booster, contributions, load_booster, predict_rows
 from models.intervals import cv_plus
 from models.support import Support
 
@@ -35,8 +35,8 @@ class Predictor:
 
     card: dict[str, Any]
     encoding: Encoding
-    final: xgboost.Booster
-    folds: tuple[xgboost.Booster, ...]
+    final: Booster
+    folds: tuple[Booster, ...]
     training: pd.DataFrame
     support: Support
 
@@ -51,7 +51,7 @@ class Predictor:
         try:
             card = YAML(typ="safe").load((folder / CARD).read_text(encoding="utf-8"))
             training = pd.read_csv(folder / TRAINING)
-            boosters = [_load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card["n_folds"])))]
+            boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card["n_folds"])))]
         except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: not a whole predictor: {error}") from None
         names = tuple(card["features"])
@@ -69,9 +69,8 @@ class Predictor:
         Raises DataError on an unknown column or word, a value out of range, or shares over 100 percent.
         """
         encoded = self._encode(queries)
-        data = xgboost.DMatrix(encoded.astype(np.float32), missing=np.nan)
-        contributions = self.final.predict(data, pred_contribs=True).astype(np.float64)
-        fold_predictions = np.array([booster.predict(data) for booster in self.folds], dtype=np.float64)
+        shares = contributions(self.final, encoded)
+        fold_predictions = np.array([predict_rows(booster, encoded) for booster in self.folds])
         residuals = self.training["residual"].to_numpy(dtype=np.float64)
         fold_of_row = self.training["fold"].to_numpy(dtype=np.intp)
         low, high = cv_plus(fold_predictions, residuals, fold_of_row, self.card["level"] if level is None else level)
@@ -79,19 +78,19 @@ class Predictor:
         verdicts = [self.support.verdict(row) for row in encoded]
         out = pd.DataFrame(
             {
-                "score": self.final.predict(data).astype(np.float64),
+                "score": predict_rows(self.final, encoded),
                 "low": np.clip(low, lowest, highest),
                 "high": np.clip(high, lowest, highest),
                 "support": [verdict.verdict for verdict in verdicts],
                 "support_reason": [verdict.reason for verdict in verdicts],
                 "nearest": [", ".join(name for name, _ in verdict.nearest) for verdict in verdicts],
                 "predictable": bool(self.card["predictable"]),
-                "contribution_base": contributions[:, -1],
+                "contribution_base": shares[:, -1],
             },
             index=queries.index,
         )
         for position, name in enumerate(self.features):
-            out[f"contribution_{name}"] = contributions[:, position]
+            out[f"contribution_{name}"] = shares[:, position]
         return out
 
     def _encode(self, queries: pd.DataFrame) -> Array:
@@ -101,13 +100,3 @@ class Predictor:
         frame = pd.DataFrame(rows, index=queries.index).reindex(columns=list(self.features))
         return self.encoding.matrix(frame, self.features)
 
-
-def _load_booster(path: Path) -> xgboost.Booster:
-    if not path.is_file():
-        raise DataError(f"{path}: missing")
-    booster = xgboost.Booster()
-    try:
-        booster.load_model(path)
-    except xgboost.core.XGBoostError as error:
-        raise DataError(f"{path}: not an XGBoost model: {str(error).splitlines()[0]}") from None
-    return booster

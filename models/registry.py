@@ -247,7 +247,7 @@ def example_query(predictor: Any) -> pd.DataFrame:
 def _signature(predictor: Any, example: pd.DataFrame) -> ModelSignature:
     """Every input column is optional: an absent design fact is unknown, not an error."""
     answer = infer_signature(example, predictor.predict(example))
-    inputs = [ColSpec(column.type, column.name, required=False) for column in answer.inputs.inputs]
+    inputs: list[Any] = [ColSpec(c.type, c.name, required=False) for c in answer.inputs.inputs]
     return ModelSignature(inputs=Schema(inputs), outputs=answer.outputs)
 
 
