@@ -15,6 +15,7 @@ ERRORS = Path("data/errors")
 EXPLAINED = Path("data/explained")
 PREDICTORS = Path("data/predictors")
 REPORTS = Path("reports")
+LAWS = REPORTS / "laws"
 
 
 def target(benchmark: str) -> Path:

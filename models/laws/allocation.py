@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from features.errors import DataError
 from models.laws.fitted import LawFit
 from models.laws.joint import ChinchillaLaw, JointLaw, KaplanLaw
-from models.laws.quantities import FLOPS, LOSS, TOKENS, check_level
+from models.laws.quantities import FLOPS, LOSS, PARAMS, TOKENS, check_level
 from models.laws.steps import CriticalBatchLaw, StepsLaw
 
 REPEATS_HALF_LIFE = 15.387756  # R*_D of Muennighoff et al. 2023, eq. 5: epochs over which repeated tokens lose 1/e
@@ -160,7 +160,7 @@ class KaplanFrontier:
 
     def at_params(self, params: float) -> Allocation:
         """The frontier's point with `params` parameters; `flops` is C_min, `steps` S_min, `tokens` B_crit S_min."""
-        law = self.steps
+        law, params = self.steps, float(PARAMS.check(params))
         converged = (law.n_c / params) ** law.alpha_n
         loss = (1 + law.alpha_n / law.alpha_s) * converged
         steps = law.s_c * (law.alpha_n / law.alpha_s * converged) ** (-1 / law.alpha_s)

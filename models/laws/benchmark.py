@@ -29,7 +29,6 @@ DELTA = 0.25  # Huber threshold in log odds: half of the usual scatter, so that 
 SMALLEST_ERROR = 0.01  # odds are taken of an error share inside 1 % to 99 %: a score of 0 has no finite log odds
 STARTS = 3
 MIN_MODELS = 6
-LOG_LOW = (np.log(PARAMS.low), np.log(TOKENS.low))
 
 
 @dataclass(frozen=True)
@@ -93,25 +92,54 @@ def fit_benchmark(
     return BenchmarkFit(law, r_squared(y, predicted), float(np.abs(y - predicted).mean()), y.size, interval)
 
 
+def report_benchmark(fit: BenchmarkFit) -> dict[str, Any]:
+    """A benchmark's law as plain values for JSON: constants of the odds of error, R-squared with its interval, and the
+    mean absolute error in score units; constants that are not finite come out as null with the reason beside them."""
+    constants = fit.law.constants()
+    flat = [axis for axis, name in (("parameters", "alpha_n"), ("tokens", "alpha_d")) if not constants[name] > 0]
+    return {
+        "constants": constants,
+        "r2": fit.r2,
+        "r2_interval_90": fit.r2_interval,
+        "mae": fit.mae,
+        "n_models": fit.n_models,
+        "does_not_improve_with": flat,
+    }
+
+
+def power_law_fit_predict(
+    train: Array, scores: Array, test: Array, lower_is_better: bool = False
+) -> Array:
+    """Scores [m] of `test` [m, 2] by the law fitted to `train` [n, 2] and `scores` [n]; columns are natural logarithms of
+    parameters and tokens, as in `models.baselines` and `power_law_offset`."""
+    rows = np.concatenate([train, test])
+    known = np.concatenate([scores, np.full(len(test), np.mean(scores))])  # the test rows' scores are never looked at
+    offset = power_law_offset(rows[:, 0], rows[:, 1], known, lower_is_better)
+    return offset(np.arange(len(train)))[len(train) :]
+
+
 def power_law_offset(
     log_n: Any, log_d: Any, y: Any, lower_is_better: bool = False
-) -> Callable[[npt.NDArray[np.intp]], Array]:
+) -> Callable[[npt.NDArray[np.int64]], Array]:
     """The law as a baseline for trees: a function of the training rows' indices that fits the law on those rows only
     and returns its score for all n rows [n].
 
-    `log_n`, `log_d` are natural logarithms of parameters and tokens [n], `y` scores [n]. Raises DataError on values that
-    are missing or not natural logarithms of plain counts, and, when called, on fewer than 6 training rows.
+    `log_n` and `log_d` [n] are natural logarithms of parameters (a plain count) and of tokens in any one unit (the design
+    table's billions, or a plain count: the predictions are the same), `y` scores [n]. Raises DataError on values that are
+    missing or not natural logarithms of a count, and, when called, on fewer than 6 training rows.
     """
     log_n, log_d = np.asarray(log_n, dtype=float), np.asarray(log_d, dtype=float)
-    for name, values, low in (("log_n", log_n, LOG_LOW[0]), ("log_d", log_d, LOG_LOW[1])):
-        if not np.isfinite(values).all() or (values < low).any():
+    for name, values, low in (("log_n", log_n, np.log(PARAMS.low)), ("log_d", log_d, np.log(TOKENS.low / 1e9))):
+        wrong = ~(values >= low)
+        if wrong.any():
+            i = int(np.argmax(wrong))
             raise DataError(
-                f"{name} holds {np.nanmin(values):g}; expected finite natural logarithms of plain counts, {low:.3g} or "
-                f"more (base 10, or billions?). A model without a count cannot enter a power law."
+                f"{name}[{i}] = {values[i]:g}; expected finite natural logarithms, {low:.3g} or more (is it base 10, or "
+                f"missing?). A model without both counts cannot enter a power law."
             )
     scores = _checked_scores(log_n, log_d, y, lower_is_better)
 
-    def offset(train: npt.NDArray[np.intp]) -> Array:
+    def offset(train: npt.NDArray[np.int64]) -> Array:
         if len(train) < MIN_MODELS:
             raise DataError(f"{len(train)} training rows; a power law in N and D needs at least {MIN_MODELS}.")
         law = _fit(log_n[train], log_d[train], scores[train], lower_is_better)

@@ -42,8 +42,17 @@ class Runs:
         return Runs(self.name, names, self.params[mask], self.tokens[mask], self.loss[mask])
 
 
-def leave_out_highest(runs: Runs, count: int) -> tuple[Runs, Runs]:
-    """The runs without the `count` of highest loss, and those `count`, highest first.
+@dataclass(frozen=True)
+class LeftOut:
+    """Runs left out of a fit: names, losses (nats per token) and tokens per parameter, [k] each."""
+
+    run: tuple[str, ...]
+    loss: Array
+    tokens_per_param: Array
+
+
+def leave_out_highest(runs: Runs, count: int) -> tuple[Runs, LeftOut]:
+    """The runs without the `count` of highest loss, and those `count` (none for 0), highest first.
 
     Besiroglu et al. 2024 leave out five of the 245 reconstructed points this way: models far too large for their few
     tokens, whose losses lie off the surface that all the others share. Ties are broken by position.
@@ -53,10 +62,8 @@ def leave_out_highest(runs: Runs, count: int) -> tuple[Runs, Runs]:
     order = np.argsort(-runs.loss, kind="stable")[:count]
     mask = np.ones(runs.loss.size, dtype=bool)
     mask[order] = False
-    highest = Runs(
-        runs.name, tuple(runs.run[i] for i in order), runs.params[order], runs.tokens[order], runs.loss[order]
-    ) if count else runs.where(~mask)
-    return runs.where(mask), highest
+    names = tuple(runs.run[i] for i in order)
+    return runs.where(mask), LeftOut(names, runs.loss[order], (runs.tokens / runs.params)[order])
 
 
 def extrapolate(
@@ -103,7 +110,7 @@ class StudyFit:
     for each law that was refused."""
 
     runs: Runs
-    left_out: Runs | None
+    left_out: LeftOut
     fits: dict[str, LawFit[JointLaw]]
     refused: dict[str, str]
 
@@ -111,7 +118,7 @@ class StudyFit:
 def fit_study(runs: Runs, *, leave_out: int, n_bootstrap: int, seed: int = 0) -> StudyFit:
     """Fit every joint law to the runs without the `leave_out` of highest loss; a law that the runs do not identify is
     recorded with its reason."""
-    kept, highest = leave_out_highest(runs, leave_out) if leave_out else (runs, None)
+    kept, highest = leave_out_highest(runs, leave_out)
     fits: dict[str, LawFit[JointLaw]] = {}
     refused: dict[str, str] = {}
     for name, law in JOINT_LAWS.items():
@@ -120,6 +127,13 @@ def fit_study(runs: Runs, *, leave_out: int, n_bootstrap: int, seed: int = 0) ->
         except DataError as error:
             refused[name] = str(error)
     return StudyFit(kept, highest, fits, refused)
+
+
+def best_fit(study: StudyFit) -> LawFit[JointLaw]:
+    """The fit with the lower Huber objective; DataError with the reasons when every law was refused."""
+    if not study.fits:
+        raise DataError(f"{study.runs.name}: no law could be fitted: {study.refused}")
+    return min(study.fits.values(), key=lambda fit: fit.diagnostics.objective)
 
 
 def report_study(
@@ -146,9 +160,9 @@ def report_study(
                 entry["extrapolation"] = {"refused": str(error)}
         laws[name] = entry
     out = study.left_out
-    left_out = [] if out is None else [
-        {"run": run, "loss": float(loss), "tokens_per_param": float(tokens / params)}
-        for run, loss, params, tokens in zip(out.run, out.loss, out.params, out.tokens, strict=True)
+    left_out = [
+        {"run": run, "loss": float(loss), "tokens_per_param": float(ratio)}
+        for run, loss, ratio in zip(out.run, out.loss, out.tokens_per_param, strict=True)
     ]
     return {"study": study.runs.name, "n_runs": study.runs.loss.size, "left_out_highest_loss": left_out, "laws": laws}
 
