@@ -209,7 +209,7 @@ def _allocation(
 
 def _minimise(objective: Callable[[float], float], low: float, high: float) -> float:
     """Minimum of a unimodal function: a coarse scan brackets it, Brent's bounded method finishes."""
-    grid = np.linspace(low, high, 65)
+    grid = np.linspace(low, high, 33)
     i = int(np.argmin([objective(float(point)) for point in grid]))
     left, right = float(grid[max(i - 1, 0)]), float(grid[min(i + 1, grid.size - 1)])
     found = minimize_scalar(objective, bounds=(left, right), method="bounded", options={"xatol": 1e-10})

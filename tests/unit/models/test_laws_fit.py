@@ -224,8 +224,8 @@ def test_a_law_that_hangs_on_single_runs_is_refused() -> None:
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_intervals_cover_at_the_nominal_rate(level: float) -> None:
     """200 simulated studies of 98 runs with 1 % noise: the bootstrap intervals of every constant and of a prediction
-    hold the truth about as often as they say (binomial error 2 to 3 points; percentile intervals of so few runs run a
-    few points short, hence the wider lower side)."""
+    hold the truth about as often as they say. Measured: 84 to 87 % at 80 %, 95 to 99 % at 95 % (binomial error 3 and 2
+    points), so they err on the wide side; the bound allows 8 points above and 5 below."""
     n, d = np.tile(N, 2), np.tile(D, 2)
     truth = BESIROGLU
     loss = np.asarray(truth.predict(n, d))
@@ -240,4 +240,4 @@ def test_intervals_cover_at_the_nominal_rate(level: float) -> None:
         hits["prediction"] += bool(low <= truth.predict(*at) <= high)
     rates = {name: count / studies for name, count in hits.items()}
     print(level, rates)
-    assert all(level - 0.08 <= rate <= min(level + 0.08, 1.0) for rate in rates.values()), rates
+    assert all(level - 0.05 <= rate <= min(level + 0.08, 1.0) for rate in rates.values()), rates
