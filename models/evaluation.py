@@ -34,19 +34,9 @@ from models.task import Task
 
 Array = NDArray[np.float64]
 Setting = dict[str, float | int]
-Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array]], Array]
+Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array], str], Array]
 FitPredict = Callable[[Array, Array, Array], Array]
 
-TITLES = {
-    "median": "median",
-    "log_linear": "log-linear",
-    "scaling_laws": "scale only (trees)",
-    "every_design": "every design feature (trees)",
-    "selected_design": "selected design features (trees)",
-    "all_features": "all features, selected (trees)",
-    "scaling_laws_lightgbm": "scale only (LightGBM)",
-    "all_features_lightgbm": "all features, selected (LightGBM)",
-}
 BASELINES = {"median": median_fit_predict, "log_linear": log_linear_fit_predict}
 CROSS_CHECKED = ("scaling_laws", "all_features")
 RANDOM, FAMILY = "random", "family"
@@ -71,14 +61,24 @@ class Plan:
     n_family_seeds: int
     lightgbm: bool
 
+    def pieces(self, feature_sets: Mapping[str, Sequence[str]]) -> int:
+        """How many pieces of work `evaluate` announces as done."""
+        return 2 * (len(BASELINES) + len(feature_sets)) + len(CROSS_CHECKED) * self.lightgbm
+
 
 def evaluate(
-    task: Task, feature_sets: Mapping[str, Sequence[str]], plan: Plan, search: Search, spread: Spread
+    task: Task,
+    feature_sets: Mapping[str, Sequence[str]],
+    plan: Plan,
+    search: Search,
+    storage: str,
+    spread: Spread,
+    on_done: Callable[[str], None] = lambda what: None,
 ) -> Evaluation:
     """Evaluate the baselines and the tree predictors named in `feature_sets` (predictor -> features) on `task`.
 
-    `search(study name, cells, errors_of)` evaluates every grid cell (Optuna); the nested choice is made from its
-    matrices. Family folds and the LightGBM cross-check use the same protocol directly.
+    `search(study name, cells, errors_of, storage)` evaluates every grid cell (Optuna); the nested choice is made from
+    its matrices. Family folds and the LightGBM cross-check use the same protocol directly. `on_done` hears each piece.
     """
     n = len(task.scores)
     schemes = {
@@ -90,19 +90,23 @@ def evaluate(
     for scheme, splits in schemes.items():
         for name, fit_predict in BASELINES.items():
             results[name, scheme] = baseline_cv(scale, task.scores, splits, fit_predict)
+            on_done(f"{name}, {scheme} folds")
         for name, features in feature_sets.items():
             columns = task.columns(features)
             if scheme == RANDOM:
                 study = study_name(task, name, columns, plan)
-                results[name, scheme] = searched_cv(study, columns, task.scores, splits, plan.protocol, search, spread)
+                grid = _Grid(study, columns, task.scores, splits, plan.protocol)
+                results[name, scheme] = grid.search(search, storage, spread)
             else:
                 done = nested_cv(columns, task.scores, splits, plan.protocol, n_threads=spread.n_workers)
                 results[name, scheme] = Outcome.of(done)
+            on_done(f"{name}, {scheme} folds")
     if plan.lightgbm:
         for name in CROSS_CHECKED:
             work = _CrossCheck(task.columns(feature_sets[name]), task.scores, plan.protocol)
             parts = spread.map(work, [[one] for one in schemes[RANDOM]])
             results[f"{name}_lightgbm", RANDOM] = Outcome.joined(parts)
+            on_done(f"{name}, LightGBM")
     return _frames(task, results, schemes, plan.protocol)
 
 
@@ -123,8 +127,8 @@ class Outcome:
     @classmethod
     def joined(cls, parts: Sequence[NestedResult]) -> Outcome:
         """One outcome of parts over consecutive seeds."""
-        fields = [np.concatenate([getattr(part, name) for part in parts]) for name in ("fold_mae", "predictions", "cell")]
-        return cls(*fields)
+        names = ("fold_mae", "predictions", "cell")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def baseline_cv(columns: Array, scores: Array, splits: Sequence[Splits], fit_predict: FitPredict) -> Outcome:
@@ -136,21 +140,29 @@ def baseline_cv(columns: Array, scores: Array, splits: Sequence[Splits], fit_pre
     return Outcome(fold_errors(scores, predictions, splits), predictions, None)
 
 
-def searched_cv(
-    study: str, columns: Array, scores: Array, splits: Sequence[Splits], protocol: Protocol, search: Search, spread: Spread
-) -> Outcome:
-    """Nested cross-validation whose grid a study holds: search every cell, choose per seed and fold, refit, predict."""
-    chunks = np.array_split(np.arange(len(splits)), min(len(splits), spread.n_workers))
-    batches = [[splits[i] for i in chunk] for chunk in chunks]
+@dataclass(frozen=True)
+class _Grid:
+    """Nested cross-validation whose grid a study holds."""
 
-    def errors_of(setting: Setting) -> Array:
-        scorer = _CellScorer(columns, scores, protocol, _cell(setting))
-        return np.concatenate(spread.map(scorer, batches))
+    study: str
+    columns: Array
+    scores: Array
+    splits: Sequence[Splits]
+    protocol: Protocol
 
-    inner = search(study, [cell._asdict() for cell in protocol.cells], errors_of)
-    chosen = choose_cells(inner)
-    predictions = refit_predict(columns, scores, splits, protocol, chosen)
-    return Outcome(fold_errors(scores, predictions, splits), predictions, chosen)
+    def search(self, search: Search, storage: str, spread: Spread) -> Outcome:
+        """Evaluate every cell, choose per seed and outer fold, refit, predict."""
+        chunks = np.array_split(np.arange(len(self.splits)), min(len(self.splits), spread.n_workers))
+        batches = [[self.splits[i] for i in chunk] for chunk in chunks]
+
+        def errors_of(setting: Setting) -> Array:
+            scorer = _CellScorer(self.columns, self.scores, self.protocol, _cell(setting))
+            return np.concatenate(spread.map(scorer, batches))
+
+        inner = search(self.study, [cell._asdict() for cell in self.protocol.cells], errors_of, storage)
+        chosen = choose_cells(inner)
+        predictions = refit_predict(self.columns, self.scores, self.splits, self.protocol, chosen)
+        return Outcome(fold_errors(self.scores, predictions, self.splits), predictions, chosen)
 
 
 def _cell(setting: Setting) -> Cell:
@@ -169,7 +181,7 @@ class _CellScorer:
 
 
 def study_name(task: Task, predictor: str, columns: Array, plan: Plan) -> str:
-    """A study's name: it changes with the data, the features and the protocol, so that a shared study is never mixed."""
+    """A study's name: it changes with the data, the features and the protocol, so that shared studies never mix."""
     content = hashlib.sha256(np.ascontiguousarray(columns).tobytes() + task.scores.tobytes())
     content.update(repr((plan.protocol, plan.n_seeds)).encode())
     return f"{task.benchmark}-{predictor}-{content.hexdigest()[:16]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 from xgboost import Booster
 
+from features.schema import BENCHMARKS, SCORE_BOUNDS
 from models.boosters import predict_rows, train_booster
 from models.engine import Cell
 from models.intervals import coverage, cv_plus
 from models.learners import LEARNERS
 from models.nested import Fold, Protocol, Splits, cell_errors, nested_cv
+from models.predictor import FINAL, fold_file
 from models.task import Task
 
 Array = NDArray[np.float64]
@@ -31,6 +34,38 @@ class Fitted:
     final: Booster
     folds: tuple[Booster, ...]
     training: pd.DataFrame
+
+    def boosters(self) -> dict[str, Booster]:
+        """File name -> booster, as models.predictor reads them."""
+        return {FINAL: self.final, **{fold_file(fold): booster for fold, booster in enumerate(self.folds)}}
+
+
+def card(
+    task: Task, predictor: str, features: Sequence[str], fitted: Fitted, level: float, predictable: bool
+) -> dict[str, Any]:
+    """What a predictor's folder says about itself: how to encode a query, read the boosters and bound the answer."""
+    about = BENCHMARKS[task.benchmark]
+    examples = task.design[list(features)].iloc[[0, len(task.design) // 2]].astype(object)
+    return {
+        "benchmark": task.benchmark,
+        "title": about.title,
+        "metric": about.metric,
+        "lower_is_better": about.lower_is_better,
+        "bounds": list(SCORE_BOUNDS[about.metric]),
+        "predictor": predictor,
+        "predictable": predictable,
+        "features": list(features),
+        "encoding": task.encoding.to_dict(),
+        "cell": fitted.cell._asdict(),
+        "n_models": len(task.scores),
+        "n_families": len(set(task.families)),
+        "n_folds": len(fitted.folds),
+        "level": level,
+        "examples": [
+            {name: None if pd.isna(value) else value for name, value in row.items()}
+            for row in examples.to_dict("records")
+        ],
+    }
 
 
 def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n_folds: int) -> Fitted:

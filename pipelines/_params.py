@@ -59,8 +59,10 @@ class Explain(Section):
 
 class Fit(Section):
     predictor: Literal["every_design", "scaling_laws", "selected_design"]
-    level: Annotated[float, Field(gt=0, lt=1)]
     seeds: Count
+    level: Annotated[float, Field(gt=0, lt=1)]
+    calibration_folds: Annotated[int, Field(ge=2)]
+    coverage_seeds: Count
 
 
 class FitLaws(Section):

@@ -1,4 +1,5 @@
-"""Progress on a terminal and in a log, and checkpoints that let an interrupted stage go on. DVC deletes a stage's outputs before it runs, so checkpoints live outside them, under .progress/."""
+"""Progress on a terminal and in a log, and records that let an interrupted stage go on where it stopped. DVC deletes
+a stage's outputs before it runs, so the records live outside them, under .progress/."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ FOLDER = Path(".progress")
 
 
 class Progress:
-    """Says where a long step is: `what`, how far, time left. One line, rewritten, on a terminal; plain lines in logs."""
+    """Says where a long step is: `what`, how far, time left. One line, rewritten, on terminals; plain lines in logs."""
 
     def __init__(self, what: str, total: int = 0):
         self.what, self.total, self.started, self.done = what, total, time.monotonic(), 0
