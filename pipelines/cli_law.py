@@ -202,7 +202,7 @@ def run() -> None:
     try:
         app()
     except ForetellError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"foretell: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
 
 

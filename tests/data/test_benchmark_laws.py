@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from features.raw import read_raw
-from features.schema import BENCHMARKS, RAW_TABLES
-from features.tabulate import tabulate
+from features.schema import BENCHMARKS
+from features.tabulate import INPUTS, tabulate
 from models.baselines import log_linear_fit_predict, median_fit_predict
 from models.laws.benchmark import FORM, power_law_fit_predict
 from models.laws.newton import minimise_huber
@@ -40,7 +40,7 @@ CONTENDERS: dict[str, FitPredict] = {
 
 @pytest.mark.slow
 def test_the_law_of_the_odds_wins() -> None:
-    tables = tabulate({name: read_raw(table) for name, table in RAW_TABLES.items()}, "verified", tuple(BENCHMARKS), 30)
+    tables = tabulate({table.name: read_raw(table) for table in INPUTS}, "verified", tuple(BENCHMARKS), 30)
     means: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for slug, benchmark in BENCHMARKS.items():
         rows = tables.scores[tables.scores["benchmark"] == slug].merge(tables.design, on="model_id")
