@@ -1,5 +1,5 @@
-"""Measured losses as the laws take them: the bundled table split into studies, or a CSV of one's own. Shared by the stage
-`fit_laws` and the command line."""
+"""Measured losses as the laws take them: the bundled table split into studies, or a CSV of one's own. Shared by the
+stage `fit_laws` and the command line."""
 
 from pathlib import Path
 
@@ -18,10 +18,10 @@ def bundled_runs(root: Path = Path()) -> dict[str, Runs]:
     """The bundled studies' runs by slug: one entry per training corpus and validation set, because a law holds for one
     of each; a study with a single pair keeps its own name."""
     points = read_raw(LOSS_POINTS, root)
-    pairs = points.groupby("study")[["corpus", "validation"]].apply(lambda rows: len(rows.drop_duplicates()))
+    pairs = points[["study", "corpus", "validation"]].drop_duplicates()["study"].tolist()
     runs = {}
     for (study, corpus, validation), rows in points.groupby(["study", "corpus", "validation"]):
-        slug = str(study) if pairs[study] == 1 else f"{study}-{corpus}-{validation}".replace("_", "-")
+        slug = str(study) if pairs.count(study) == 1 else f"{study}-{corpus}-{validation}".replace("_", "-")
         runs[slug] = _runs(slug, rows, rows["run"].tolist())
     return runs
 
@@ -36,8 +36,8 @@ def bundled_study(slug: str, root: Path = Path()) -> Runs:
 
 def own_runs(path: Path) -> Runs:
     """Runs from a CSV with the columns params (parameters), tokens (tokens), loss_nats (nats per token) and, if wanted,
-    run (a name) and flops (checked against 6 params tokens, which betrays a column in another unit). Raises DataError when
-    the file or a column is missing or a cell is not a number."""
+    run (a name) and flops (checked against 6 params tokens, which betrays a column in another unit). Raises DataError
+    when the file or a column is missing or a cell is not a number."""
     try:
         frame = pd.read_csv(path)
     except FileNotFoundError:

@@ -1,5 +1,6 @@
-"""`foretell law`: fit a scaling law to a bundled study or a CSV of one's own, predict a loss, spend a budget. The laws are
-fitted anew at every call (a fit with its bootstrap takes about a second), so an answer never comes from stale constants.
+"""`foretell law`: fit a scaling law to a bundled study or a CSV of one's own, predict a loss, spend a budget. The laws
+are fitted anew at every call (a fit with its bootstrap takes about a second), so an answer never comes from stale
+constants.
 
 A CSV needs the columns params, tokens (plain counts, not billions) and loss_nats (nats per token); run names them.
 """
@@ -18,7 +19,6 @@ import typer
 from features.errors import ConfigError, ForetellError
 
 if TYPE_CHECKING:
-    from models.laws.allocation import Allocation
     from models.laws.fitted import LawFit
     from models.laws.joint import JointLaw
     from models.laws.studies import Runs
@@ -52,7 +52,9 @@ def fit(
     bootstrap: Bootstrap = 1000,
     level: Level = 0.95,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="write the constants, intervals and diagnostics here as JSON")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="write the constants, intervals and diagnostics here as JSON")
+    ] = None,
     plots: Annotated[Path | None, typer.Option(help="folder for isoflop.png, axes.png and fit.png")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,7 +74,8 @@ def fit(
         print(json.dumps(report, indent=1))
         return
     diagnostics = fitted.diagnostics
-    print(f"{report['law']} on {runs.name}: {diagnostics.n_points} runs, {len(left_out)} left out {left_out or ''}".rstrip())
+    named = f": {', '.join(left_out)}" if left_out else ""
+    print(f"{report['law']} on {runs.name}: {diagnostics.n_points} runs, {len(left_out)} left out{named}")
     for name, constant in report["constants"].items():
         span = f"[{constant['low']:.4g}, {constant['high']:.4g}]"
         print(f"  {name:8} {constant['value']:>12.5g}  {span:26} {constant['unit']}".rstrip())

@@ -1,8 +1,9 @@
-"""Stage `fit_laws`: fit scaling laws to every bundled study, and a power law in parameters and tokens to every benchmark.
+"""Stage `fit_laws`: fit scaling laws to every bundled study, and a power law in parameters and tokens to every
+benchmark.
 
-Reads data/raw/loss_points.csv, the design table and the benchmarks' scores; writes, per study, reports/laws/<study>.json
-(constants with intervals, what was left out, extrapolation to unseen sizes, compute-optimal splits) and three plots, and
-reports/laws/benchmarks.json (how much of each benchmark is just scale).
+Reads data/raw/loss_points.csv, the design table and the benchmarks' scores; writes, per study,
+reports/laws/<study>.json (constants with intervals, what was left out, extrapolation to unseen sizes, compute-optimal
+splits) and three plots, and reports/laws/benchmarks.json (how much of each benchmark is just scale).
 """
 
 import numpy as np

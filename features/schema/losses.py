@@ -1,5 +1,6 @@
-"""Columns of the measured losses that scaling laws are fitted to: finished runs of three public studies, and the learning
-curves of one of them. Parameters are counted as each study counts them, so laws are fitted within a study, never across."""
+"""Columns of the measured losses that scaling laws are fitted to: finished runs of three public studies, and the
+learning curves of one of them. Parameters are counted as each study counts them, so laws are fitted within a study,
+never across."""
 
 from __future__ import annotations
 

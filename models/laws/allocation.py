@@ -1,5 +1,5 @@
-"""How to spend a compute budget: the parameters, tokens, batch and steps a law calls optimal, also when unique data runs
-out and when the finished model will be served. These are the numbers people fit a law for."""
+"""How to spend a compute budget: the parameters, tokens, batch and steps a law calls optimal, also when unique data
+runs out and when the finished model will be served. These are the numbers people fit a law for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def data_limited(
 
     def loss(log_params: float) -> float:
         params = np.exp(log_params)
-        return float(law._value(params, effective_tokens(budget / (6 * params), unique, decay_epochs)))
+        return float(law.value(params, effective_tokens(budget / (6 * params), unique, decay_epochs)))
 
     low = np.log(budget / (6 * max_epochs * unique))
     params = float(
@@ -126,7 +126,7 @@ def inference_aware_budget(law: JointLaw, lifetime_flops: float, inference_token
 
     def loss(log_params: float) -> float:
         params = np.exp(log_params)
-        return float(law._value(params, (budget / params - 2 * served) / 6))
+        return float(law.value(params, (budget / params - 2 * served) / 6))
 
     high = min(float(ceiling), np.log(free) + SEARCH)
     params = float(np.exp(_minimise(loss, min(high, np.log(free)) - SEARCH, high)))
@@ -152,7 +152,8 @@ class KaplanFrontier:
 
     @property
     def exponents(self) -> dict[str, float]:
-        """Powers of C_min in N, B, S and D = B S: alpha_C/alpha_N, alpha_C/alpha_B, alpha_C/alpha_S, and 1 - the first."""
+        """Powers of C_min in N, B, S and D = B S: alpha_C/alpha_N, alpha_C/alpha_B, alpha_C/alpha_S, and 1 - the
+        first."""
         to_n, to_b, to_s = (
             self.alpha_c / alpha for alpha in (self.steps.alpha_n, self.batch.alpha_b, self.steps.alpha_s)
         )
@@ -200,7 +201,7 @@ def _allocation(
     served: float = 0.0,
     batch: CriticalBatchLaw | None = None,
 ) -> Allocation:
-    loss = float(law._value(np.float64(params), np.float64(tokens if worth is None else worth)))
+    loss = float(law.value(np.float64(params), np.float64(tokens if worth is None else worth)))
     flops = 6 * params * tokens
     critical = None if batch is None else float(batch.predict(loss))
     steps = None if critical is None else tokens / critical

@@ -1,14 +1,15 @@
-"""How much of a benchmark is just scale: one power law in parameters and tokens per benchmark, with its R-squared. It is
-a predictor of its own, the baseline that every tree has to beat, and the offset that a law-plus-trees predictor learns
-the residual of, so it is refitted in every training fold and must be quick, deterministic and never refuse a fold.
+"""How much of a benchmark is just scale: one power law in parameters and tokens per benchmark, with its R-squared. It
+is a predictor of its own, the baseline that every tree has to beat, and the offset that a law-plus-trees predictor
+learns the residual of, so it is refitted in every training fold and must be quick, deterministic and never refuse a
+fold.
 
 A score is bounded and a power law is not, so Kaplan's form is fitted to the *odds of error*,
 
     o(N, D) = [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D,
 
-with o = (1 - accuracy) / accuracy, or o = Brier / (2 - Brier) for a Brier score (0-2, lower is better). For small errors
-the odds are the error and the law is Kaplan's (2020, eq. 1.5); at the other end it saturates instead of leaving the
-scale. R-squared is taken in score space, where predictors are compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
+with o = (1 - accuracy) / accuracy, or o = Brier / (2 - Brier) for a Brier score (0-2, lower is better). For small
+errors the odds are the error and the law is Kaplan's (2020, eq. 1.5); at the other end it saturates instead of leaving
+the scale. R-squared is taken in score space, where predictors are compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
 """
 
 from collections.abc import Callable
@@ -63,7 +64,8 @@ class BenchmarkLaw:
 @dataclass(frozen=True)
 class BenchmarkFit:
     """A benchmark's law and how much of the score it explains, on the models it was fitted to: R-squared and mean
-    absolute error in score units, over `n_models` models. `r2_interval` is a 90 % bootstrap interval (models resampled)."""
+    absolute error in score units, over `n_models` models. `r2_interval` is a 90 % bootstrap interval (models
+    resampled)."""
 
     law: BenchmarkLaw
     r2: float
@@ -75,8 +77,9 @@ class BenchmarkFit:
 def fit_benchmark(
     params: Any, tokens: Any, scores: Any, *, lower_is_better: bool, n_bootstrap: int = 0, seed: int = 0
 ) -> BenchmarkFit:
-    """Fit one benchmark's law to models' `params`, `tokens` (plain counts) and `scores` (accuracy 0-1, or Brier 0-2 with
-    `lower_is_better`), one-dimensional and equally long. Raises DataError on unusable values or fewer than 6 models."""
+    """Fit one benchmark's law to models' `params`, `tokens` (plain counts) and `scores` (accuracy 0-1, or Brier 0-2
+    with `lower_is_better`), one-dimensional and equally long. Raises DataError on unusable values or fewer than 6
+    models."""
     log_n, log_d = np.log(PARAMS.check(params)), np.log(TOKENS.check(tokens))
     y = _checked_scores(log_n, log_d, scores, lower_is_better)
     law = _fit(log_n, log_d, y, lower_is_better)
@@ -107,11 +110,9 @@ def report_benchmark(fit: BenchmarkFit) -> dict[str, Any]:
     }
 
 
-def power_law_fit_predict(
-    train: Array, scores: Array, test: Array, lower_is_better: bool = False
-) -> Array:
-    """Scores [m] of `test` [m, 2] by the law fitted to `train` [n, 2] and `scores` [n]; columns are natural logarithms of
-    parameters and tokens, as in `models.baselines` and `power_law_offset`."""
+def power_law_fit_predict(train: Array, scores: Array, test: Array, lower_is_better: bool = False) -> Array:
+    """Scores [m] of `test` [m, 2] by the law fitted to `train` [n, 2] and `scores` [n]; columns are natural logarithms
+    of parameters and tokens, as in `models.baselines` and `power_law_offset`."""
     rows = np.concatenate([train, test])
     known = np.concatenate([scores, np.full(len(test), np.mean(scores))])  # the test rows' scores are never looked at
     offset = power_law_offset(rows[:, 0], rows[:, 1], known, lower_is_better)
@@ -124,9 +125,9 @@ def power_law_offset(
     """The law as a baseline for trees: a function of the training rows' indices that fits the law on those rows only
     and returns its score for all n rows [n].
 
-    `log_n` and `log_d` [n] are natural logarithms of parameters (a plain count) and of tokens in any one unit (the design
-    table's billions, or a plain count: the predictions are the same), `y` scores [n]. Raises DataError on values that are
-    missing or not natural logarithms of a count, and, when called, on fewer than 6 training rows.
+    `log_n` and `log_d` [n] are natural logarithms of parameters (a plain count) and of tokens in any one unit (the
+    design table's billions, or a plain count: the predictions are the same), `y` scores [n]. Raises DataError on
+    values that are missing or not natural logarithms of a count, and, when called, on fewer than 6 training rows.
     """
     log_n, log_d = np.asarray(log_n, dtype=float), np.asarray(log_d, dtype=float)
     for name, values, low in (("log_n", log_n, np.log(PARAMS.low)), ("log_d", log_d, np.log(TOKENS.low / 1e9))):
@@ -134,8 +135,8 @@ def power_law_offset(
         if wrong.any():
             i = int(np.argmax(wrong))
             raise DataError(
-                f"{name}[{i}] = {values[i]:g}; expected finite natural logarithms, {low:.3g} or more (is it base 10, or "
-                f"missing?). A model without both counts cannot enter a power law."
+                f"{name}[{i}] = {values[i]:g}; expected finite natural logarithms, {low:.3g} or more (is it base 10, "
+                f"or missing?). A model without both counts cannot enter a power law."
             )
     scores = _checked_scores(log_n, log_d, y, lower_is_better)
 

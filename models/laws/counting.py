@@ -34,7 +34,8 @@ def tokens_for_flops(flops: Any, params: Any) -> Array:
 
 
 def step_flops(batch_sequences: Any, context_tokens: Any, layers: Any, width: Any) -> Array:
-    """72 B s l d^2 FLOPs of one optimiser step: 6 N on B s tokens with N = 12 l d^2. Kaplan et al. 2020, section 2.1."""
+    """72 B s l d^2 FLOPs of one optimiser step: 6 N on B s tokens with N = 12 l d^2. Kaplan et al. 2020, section
+    2.1."""
     tokens = _count("batch_sequences", batch_sequences, "sequences") * _count(
         "context_tokens", context_tokens, "tokens"
     )

@@ -1,5 +1,5 @@
-"""A law is believed when it is seen to pass through its points. Three pictures, drawn as files without a display: loss at
-fixed compute against size (the isoFLOP valleys), loss against each axis, and the fit against the points."""
+"""A law is believed when it is seen to pass through its points. Three pictures, drawn as files without a display: loss
+at fixed compute against size (the isoFLOP valleys), loss against each axis, and the fit against the points."""
 
 from pathlib import Path
 
@@ -31,9 +31,9 @@ MOST_CURVES = 5
 
 def draw_isoflop(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
     """Loss (nats per token) against parameters at up to six fixed compute budgets: curves are the law, crosses its
-    optimum, points the runs near a budget, moved onto it along the law (each keeps its own ratio of observed to predicted
-    loss). Near is 15 %, or 60 % for a study that was not run at fixed budgets. Hoffmann et al. 2022, figure 3. Writes a
-    PNG at `path`."""
+    optimum, points the runs near a budget, moved onto it along the law (each keeps its own ratio of observed to
+    predicted loss). Near is 15 %, or 60 % for a study that was not run at fixed budgets. Hoffmann et al. 2022, fig. 3.
+    Writes a PNG at `path`."""
     figure, axes = _panel()
     flops = 6 * runs.params * runs.tokens
     ratio = runs.loss / np.asarray(fit.law.predict(runs.params, runs.tokens))
@@ -48,19 +48,32 @@ def draw_isoflop(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
         best = float(fit.law.compute_optimal_params(budget))
         low, high = min(runs.params[near].min(), best) / 1.6, max(runs.params[near].max(), best) * 1.6
         grid = np.geomspace(low, high, 200)
-        curve = np.asarray(fit.law._value(grid, budget / (6 * grid)))
+        curve = np.asarray(fit.law.value(grid, budget / (6 * grid)))
         axes.plot(grid, curve, color=colour, linewidth=1.6, zorder=2)
         size = runs.params[near]
-        moved = ratio[near] * np.asarray(fit.law._value(size, budget / (6 * size)))
+        moved = ratio[near] * np.asarray(fit.law.value(size, budget / (6 * size)))
         axes.scatter(size, moved, s=16, color=colour, edgecolors="white", linewidths=0.5, zorder=3)
-        axes.scatter([best], [float(fit.law._value(np.float64(best), np.float64(budget / (6 * best))))],
-                     s=44, marker="x", color=ACCENT, linewidths=1.6, zorder=4)
+        axes.scatter(
+            [best],
+            [float(fit.law.value(np.float64(best), np.float64(budget / (6 * best))))],
+            s=44,
+            marker="x",
+            color=ACCENT,
+            linewidths=1.6,
+            zorder=4,
+        )
         axes.plot([], [], color=colour, linewidth=3, label=_scientific(budget))
     axes.scatter([], [], s=44, marker="x", color=ACCENT, linewidths=1.6, label="optimum")
     _log_axis(axes, "parameters")
     axes.set_ylabel("loss (nats per token)")
-    axes.legend(title="training FLOPs", frameon=False, fontsize=8, title_fontsize=8, loc="center left",
-                bbox_to_anchor=(1.01, 0.5))
+    axes.legend(
+        title="training FLOPs",
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+    )
     _save(figure, axes, f"{runs.name}: loss at fixed compute", path)
 
 
@@ -78,11 +91,11 @@ def draw_axes(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
         grid = np.geomspace(axis.min() / 1.3, axis.max() * 1.3, 100)
         for held in _levels(other):
             pair = (grid, np.full_like(grid, held)) if label == "parameters" else (np.full_like(grid, held), grid)
-            axes.plot(grid, np.asarray(fit.law._value(*pair)), color=dots.to_rgba(held), linewidth=1.3, zorder=1)
+            axes.plot(grid, np.asarray(fit.law.value(*pair)), color=dots.to_rgba(held), linewidth=1.3, zorder=1)
         bar = figure.colorbar(dots, ax=axes, location="top", pad=0.02, aspect=30)
         bar.set_label(name, fontsize=8, color=MUTED)
         bar.ax.tick_params(labelsize=7, colors=MUTED)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.ax.set_xlim(other.min(), other.max())
         _log_ticks(bar.ax)
         _style(axes)
@@ -91,7 +104,9 @@ def draw_axes(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
     grid = np.geomspace(flops.min(), flops.max(), 100)
     best = np.asarray(fit.law.compute_optimal_params(grid))
     panels[2].scatter(flops, runs.loss, s=14, color=MUTED, edgecolors="white", linewidths=0.3, label="runs")
-    panels[2].plot(grid, np.asarray(fit.law._value(best, grid / (6 * best))), color=ACCENT, linewidth=1.6, label="frontier")
+    panels[2].plot(
+        grid, np.asarray(fit.law.value(best, grid / (6 * best))), color=ACCENT, linewidth=1.6, label="frontier"
+    )
     panels[2].legend(frameon=False, fontsize=8, loc="upper right")
     _style(panels[2])
     _log_axis(panels[2], "training FLOPs")
@@ -102,8 +117,8 @@ def draw_axes(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
 
 
 def draw_fit(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
-    """Predicted against observed loss with the line of equality, and the relative residual against compute with the band
-    that holds 90 % of the runs. Writes a PNG at `path`."""
+    """Predicted against observed loss with the line of equality, and the relative residual against compute with the
+    band that holds 90 % of the runs. Writes a PNG at `path`."""
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     predicted = np.asarray(fit.law.predict(runs.params, runs.tokens))
@@ -128,9 +143,10 @@ def draw_fit(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
 
 
 def _budgets(flops: Array, near_share: float) -> Array:
-    """Up to six budgets that most runs sit on: repeatedly the run with the most unclaimed neighbours, three at least."""
+    """Up to six budgets that most runs sit on: repeatedly the run with the most free neighbours, three at least."""
     logs, width = np.log(flops), np.log1p(near_share)
-    free, chosen = np.ones(logs.size, dtype=bool), []
+    free = np.ones(logs.size, dtype=bool)
+    chosen: list[float] = []
     while free.any() and len(chosen) < MOST_BUDGETS:
         near = (np.abs(logs[:, None] - logs[None, :]) < width) & free[None, :]
         count = np.where(free, near.sum(axis=1), 0)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from features.errors import DataError
 from models.laws.logsum import Array, LogSumForm
@@ -70,10 +71,10 @@ class Law:
         """Logged axis of each term, [n, K], from one-dimensional axes."""
         raise NotImplementedError
 
-    def _value(self, *axes: Array) -> Array:
-        """Response at checked axes of any one shape."""
+    def value(self, *axes: ArrayLike) -> Array:
+        """Response at `axes`, broadcast against each other, without the checks of `predict` (for inner loops)."""
         shape = np.broadcast_shapes(*(np.shape(axis) for axis in axes))
-        flat = [np.broadcast_to(axis, shape).ravel() for axis in axes]
+        flat = [np.broadcast_to(np.asarray(axis, dtype=float), shape).ravel() for axis in axes]
         value = np.exp(self.FORM.log_value(self._encode(self.constants()[None]), self._features(*flat))[0])
         return value.reshape(shape)[()]
 
@@ -156,7 +157,7 @@ class LawFit(Generic[L]):
             values = np.repeat(values, 10, axis=0)
             values = values + rng.choice(self.residuals, size=values.shape) * np.sqrt(n / (n - p))
         low, high = np.exp(np.quantile(values, [tail, 1 - tail], axis=0))
-        point = self.law._value(*checked)
+        point = self.law.value(*checked)
         return point, low.reshape(shape)[()], high.reshape(shape)[()]
 
     def report(self, level: float = 0.95) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class JointLaw(Law):
     def predict(self, params: Any, tokens: Any) -> Array:
         """Loss (nats per token) at `params` (parameters) and `tokens` (tokens seen), broadcast against each other.
         DataError on NaN, zero, negative or scaled input."""
-        return self._value(*_checked(params, tokens))
+        return self.value(*_checked(params, tokens))
 
     @classmethod
     def fit(
@@ -89,7 +89,8 @@ class ChinchillaLaw(JointLaw):
         return np.stack([np.zeros_like(axes[0]), np.log(axes[0]), np.log(axes[1])], axis=1)
 
     def compute_optimal_params(self, flops: Any) -> Array:
-        """N_opt = G (C/6)^(beta/(alpha+beta)), G = (alpha A / (beta B))^(1/(alpha+beta)). Hoffmann et al. 2022, eq. 4."""
+        """N_opt = G (C/6)^(beta/(alpha+beta)), G = (alpha A / (beta B))^(1/(alpha+beta)). Hoffmann et al. 2022, eq.
+        4."""
         total = self.alpha + self.beta
         scale = (self.alpha * self.a / (self.beta * self.b)) ** (1 / total)
         return (scale * (FLOPS.check(flops) / 6) ** (self.beta / total))[()]
@@ -224,7 +225,7 @@ class DataRequirement(Law):
 
     def predict(self, params: Any) -> Array:
         """Tokens that `params` parameters need to avoid overfitting."""
-        return self._value(PARAMS.check(params))
+        return self.value(PARAMS.check(params))
 
     def params_for_tokens(self, tokens: Any) -> Array:
         """Exact inverse: the largest model (parameters) that `tokens` are enough for."""
@@ -250,6 +251,6 @@ def _refuse_unreachable(rest: Array, axis: str) -> None:
     if (np.asarray(rest) <= 0).any():
         count = int((np.asarray(rest) <= 0).sum())
         raise DataError(
-            f"this loss is never reached at the given {axis} ({count} of {np.size(rest)} values), however large the other "
-            f"axis; expected a loss above the law's limit there."
+            f"this loss is never reached at the given {axis} ({count} of {np.size(rest)} values), however large the "
+            f"other axis; expected a loss above the law's limit there."
         )

@@ -1,6 +1,7 @@
 """The one solver behind every law: a damped Newton method on the Huber objective with exact second derivatives, run on
 many starts or many bootstrap replicates at once as stacked arrays. Laws fitted one by one with a general optimiser take
-seconds a fit and stop where they started; this one takes well under a millisecond a replicate and is started everywhere."""
+seconds a fit and stop where they started; this one takes well under a millisecond a replicate and is started
+everywhere."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +16,8 @@ CHUNK = 256  # replicates solved together: keeps the stacked arrays inside the p
 
 @dataclass(frozen=True)
 class Solution:
-    """Parameters [R, p], mean Huber objective [R], Newton decrement [R] and whether it converged [R], a row per start."""
+    """Parameters [R, p], mean Huber objective [R], Newton decrement [R] and whether it converged [R], a row per
+    start."""
 
     theta: Array
     objective: Array
@@ -40,7 +42,8 @@ def _objective(form: LogSumForm, theta: Array, x: Array, y: Array, weights: Arra
 def _derivatives(
     form: LogSumForm, theta: Array, x: Array, y: Array, weights: Array, delta: float, space: Space
 ) -> tuple[Array, Array, Array]:
-    """Gradient [R, p], exact Hessian [R, p, p], and the reweighted least-squares diagonal [R, p] that scales damping."""
+    """Gradient [R, p], exact Hessian [R, p, p], and the reweighted least-squares diagonal [R, p] that scales
+    damping."""
     value, shares, log_sum = form.evaluate(theta, x)
     response = np.exp(value) if space == "linear" else None
     residual = value - y if response is None else response - y

@@ -1,5 +1,6 @@
-"""Constants as published, so that a law can be used before there is anything to fit, and so that tests can hold the code
-against the papers' own worked numbers. They belong to the papers' data and tokenisers: use them for orders of magnitude."""
+"""Constants as published, so that a law can be used before there is anything to fit, and so that tests can hold the
+code against the papers' own worked numbers. They belong to the papers' data and tokenisers: use them for orders of
+magnitude."""
 
 from models.laws.allocation import KaplanFrontier
 from models.laws.joint import ChinchillaLaw, DataRequirement, KaplanLaw
@@ -16,7 +17,8 @@ KAPLAN_DATA = DataRequirement(k=5e3, exponent=0.74)  # eq. 4.4, for 2 % seed noi
 KAPLAN_STEPS = StepsLaw(alpha_n=0.077, n_c=6.5e13, alpha_s=0.76, s_c=2.1e3)  # Table 3
 KAPLAN_CRITICAL_BATCH = CriticalBatchLaw(b_star=2e8, alpha_b=0.21)  # eq. 1.4
 KAPLAN_FRONTIER = KaplanFrontier(KAPLAN_STEPS, KAPLAN_CRITICAL_BATCH)
-# Exponents of C_min that they measured for the optimal N, B and S (section 1.2, eqs. 1.7-1.8); the frontier derives its own.
+# Exponents of C_min that they measured for the optimal N, B and S (section 1.2, eqs. 1.7-1.8); the frontier derives
+# its own.
 KAPLAN_MEASURED_EXPONENTS = {"params": 0.73, "batch_tokens": 0.24, "steps": 0.03}
 
 # Hoffmann et al. 2022, arXiv 2203.15556, approach 3, as printed (rounded; the refit below is the better description).

@@ -1,5 +1,6 @@
-"""The one-axis power laws of Kaplan et al. 2020 (section 1.2): test loss against parameters, tokens or compute when that
-axis alone is the bottleneck. They are the first thing to fit to a new family of runs, and each has an exact inverse."""
+"""The one-axis power laws of Kaplan et al. 2020 (section 1.2): test loss against parameters, tokens or compute when
+that axis alone is the bottleneck. They are the first thing to fit to a new family of runs, and each has an exact
+inverse."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -48,8 +49,9 @@ class ParamsLaw(_PowerLaw):
     AXES: ClassVar[tuple[Quantity, ...]] = (PARAMS,)
 
     def predict(self, params: Any) -> Array:
-        """Loss (nats per token) at `params` (parameters, any shape). DataError on NaN, zero, negative or scaled input."""
-        return self._value(PARAMS.check(params))
+        """Loss (nats per token) at `params` (parameters, any shape). DataError on NaN, zero, negative or scaled
+        input."""
+        return self.value(PARAMS.check(params))
 
     def params_for_loss(self, loss: Any) -> Array:
         """Exact inverse of `predict`: parameters whose loss is `loss` (nats per token)."""
@@ -77,7 +79,7 @@ class TokensLaw(_PowerLaw):
 
     def predict(self, tokens: Any) -> Array:
         """Loss (nats per token) at `tokens` (tokens, any shape). DataError on NaN, zero, negative or scaled input."""
-        return self._value(TOKENS.check(tokens))
+        return self.value(TOKENS.check(tokens))
 
     def tokens_for_loss(self, loss: Any) -> Array:
         """Exact inverse of `predict`: tokens whose loss is `loss` (nats per token)."""
@@ -105,7 +107,7 @@ class ComputeLaw(_PowerLaw):
 
     def predict(self, flops: Any) -> Array:
         """Loss (nats per token) at `flops` (FLOPs, any shape). DataError on NaN, zero, negative or scaled input."""
-        return self._value(FLOPS.check(flops))
+        return self.value(FLOPS.check(flops))
 
     def flops_for_loss(self, loss: Any) -> Array:
         """Exact inverse of `predict`: FLOPs whose loss is `loss` (nats per token)."""

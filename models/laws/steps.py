@@ -1,5 +1,6 @@
-"""Training time: how many optimiser steps and tokens a loss costs at a batch size, and what the smallest possible number
-of either is. Kaplan et al. 2020 (section 5) correct every run to these minima before fitting L(N, S) and L(C)."""
+"""Training time: how many optimiser steps and tokens a loss costs at a batch size, and what the smallest possible
+number of either is. Kaplan et al. 2020 (section 5) correct every run to these minima before fitting L(N, S) and
+L(C)."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -46,7 +47,7 @@ class BatchTradeoff(Law):
 
     def predict(self, batch_tokens: Any) -> Array:
         """Steps to the loss at a batch of `batch_tokens` tokens."""
-        return self._value(BATCH_TOKENS.check(batch_tokens))
+        return self.value(BATCH_TOKENS.check(batch_tokens))
 
     def tokens(self, batch_tokens: Any) -> Array:
         """Tokens processed to the loss at a batch of `batch_tokens` tokens: E = E_min (1 + B/B_crit)."""
@@ -101,7 +102,7 @@ class CriticalBatchLaw(Law):
 
     def predict(self, loss: Any) -> Array:
         """Critical batch (tokens) at `loss` (nats per token)."""
-        return self._value(LOSS.check(loss))
+        return self.value(LOSS.check(loss))
 
     def loss_for_batch(self, batch_tokens: Any) -> Array:
         """Exact inverse: the loss (nats per token) at which `batch_tokens` is the critical batch."""
@@ -153,8 +154,9 @@ class StepsLaw(Law):
         return np.stack([np.log(axes[0]), np.log(axes[1])], axis=1)
 
     def predict(self, params: Any, min_steps: Any) -> Array:
-        """Loss (nats per token) of `params` parameters after `min_steps` steps at a batch far above the critical one."""
-        return self._value(PARAMS.check(params), STEPS.check(min_steps))
+        """Loss (nats per token) of `params` parameters after `min_steps` steps at a batch far above the critical
+        one."""
+        return self.value(PARAMS.check(params), STEPS.check(min_steps))
 
     def steps_for_loss(self, params: Any, loss: Any) -> Array:
         """Exact inverse in S: the least steps in which `params` parameters reach `loss`; DataError where they never do.

@@ -1,5 +1,5 @@
-"""One study's runs through the laws: fit both joint forms, test them on sizes they did not see, and say what budget they
-would spend how. A law is only worth its extrapolation, so the held-out error stands beside the constants."""
+"""One study's runs through the laws: fit both joint forms, test them on sizes they did not see, and say what budget
+they would spend how. A law is only worth its extrapolation, so the held-out error stands beside the constants."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -69,12 +69,15 @@ def leave_out_highest(runs: Runs, count: int) -> tuple[Runs, LeftOut]:
 def extrapolate(
     law: type[JointLaw], runs: Runs, fit_up_to_params: float, *, n_bootstrap: int, seed: int = 0, level: float = 0.9
 ) -> dict[str, Any]:
-    """Fit on runs of at most `fit_up_to_params` parameters and predict the larger ones: per run the observed and predicted
-    loss, the interval for a new run at `level` and the relative error; then the mean and worst absolute relative error
-    and the share inside the interval. Raises DataError when either side is empty or the law is not identified."""
+    """Fit on runs of at most `fit_up_to_params` parameters and predict the larger ones: per run the observed and
+    predicted loss, the interval for a new run at `level` and the relative error; then the mean and worst absolute
+    relative error and the share inside the interval. Raises DataError when either side is empty or the law is not
+    identified."""
     small = runs.params <= fit_up_to_params
     if small.all() or not small.any():
-        raise DataError(f"{runs.name}: {int(small.sum())} of {small.size} runs have at most {fit_up_to_params:g} parameters.")
+        raise DataError(
+            f"{runs.name}: {int(small.sum())} of {small.size} runs have at most {fit_up_to_params:g} parameters."
+        )
     seen, unseen = runs.where(small), runs.where(~small)
     fit = law.fit(seen.params, seen.tokens, seen.loss, n_bootstrap=n_bootstrap, seed=seed)
     point, low, high = fit.predict_interval(unseen.params, unseen.tokens, level=level, new_run=True)

@@ -1,4 +1,5 @@
-"""The laws on the bundled measurements: the published refit comes back, and larger models are foretold from smaller ones."""
+"""The laws on the bundled measurements: the published refit comes back, and larger models are foretold from smaller
+ones."""
 
 import time
 
@@ -75,7 +76,7 @@ def test_ten_thousand_bootstrap_refits_take_less_than_a_minute_of_one_core(chinc
 def test_a_study_report_names_what_was_left_out_and_refused(chinchilla: Runs) -> None:
     study = fit_study(bundled_study("chinchilla"), leave_out=5, n_bootstrap=100)
     report = report_study(study, budgets_flops=[1e22], level=0.95, fit_up_to_params=1e5, n_bootstrap=100)
-    assert [row["run"] for row in report["left_out_highest_loss"]][0] == "chinchilla-000"
+    assert report["left_out_highest_loss"][0]["run"] == "chinchilla-000"
     assert report["n_runs"] == 240
     assert "0 of 240 runs" in report["laws"]["kaplan"]["extrapolation"]["refused"]
     ladder = bundled_study("olmo-ladder")

@@ -32,7 +32,7 @@ BUDGET = 5.76e23
 def test_compute_optimal_is_the_minimum_over_a_grid(law: JointLaw, flops: float) -> None:
     best = compute_optimal(law, flops)
     params = best.params * np.geomspace(0.1, 10, 2001)
-    losses = law._value(params, flops / (6 * params))
+    losses = law.value(params, flops / (6 * params))
     assert losses.min() >= best.loss - 1e-12
     assert params[np.argmin(losses)] == pytest.approx(best.params, rel=2e-3)
     assert 6 * best.params * best.tokens == pytest.approx(flops)
@@ -144,4 +144,6 @@ def test_allocation_intervals_hold_the_point() -> None:
     for name, (low, high) in spans.items():
         assert low < getattr(best, name) < high
     with pytest.raises(DataError, match="too few"):
-        allocation_intervals(ChinchillaLaw.fit(params, tokens, loss, n_bootstrap=0), lambda law: compute_optimal(law, 1e22))
+        allocation_intervals(
+            ChinchillaLaw.fit(params, tokens, loss, n_bootstrap=0), lambda law: compute_optimal(law, 1e22)
+        )

@@ -10,8 +10,16 @@ from models.laws.fitted import Law, LawFit, fit_law
 from models.laws.joint import ChinchillaLaw, DataRequirement, KaplanLaw
 from models.laws.logsum import LogSumForm
 from models.laws.newton import _derivatives, huber, minimise_huber
-from models.laws.published import BESIROGLU, KAPLAN_COMPUTE, KAPLAN_CRITICAL_BATCH, KAPLAN_DATA, KAPLAN_JOINT
-from models.laws.published import KAPLAN_PARAMS, KAPLAN_STEPS, KAPLAN_TOKENS
+from models.laws.published import (
+    BESIROGLU,
+    KAPLAN_COMPUTE,
+    KAPLAN_CRITICAL_BATCH,
+    KAPLAN_DATA,
+    KAPLAN_JOINT,
+    KAPLAN_PARAMS,
+    KAPLAN_STEPS,
+    KAPLAN_TOKENS,
+)
 from models.laws.single import ComputeLaw, ParamsLaw, TokensLaw
 from models.laws.steps import BatchTradeoff, CriticalBatchLaw, StepsLaw
 
@@ -183,8 +191,8 @@ LOSS = np.asarray(BESIROGLU.predict(N, D))
     ("rows", "words"),
     [
         (np.arange(6), "5 constants; 6 runs"),
-        (N == N[0], "distinct params"),
-        (D == D[0], "distinct tokens"),
+        (N[0] == N, "distinct params"),
+        (D[0] == D, "distinct tokens"),
     ],
 )
 def test_too_few_runs_sizes_or_token_counts_are_refused(rows: np.ndarray, words: str) -> None:
@@ -230,7 +238,7 @@ def test_intervals_cover_at_the_nominal_rate(level: float) -> None:
     truth = BESIROGLU
     loss = np.asarray(truth.predict(n, d))
     at = (7e10, 1.4e12)
-    hits = {name: 0 for name in ("e", "a", "b", "alpha", "beta", "prediction")}
+    hits = dict.fromkeys(("e", "a", "b", "alpha", "beta", "prediction"), 0)
     studies = 200
     for seed in range(studies):
         fit = ChinchillaLaw.fit(n, d, noisy(loss, 0.01, seed), n_bootstrap=300, seed=seed)

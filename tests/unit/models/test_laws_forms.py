@@ -45,7 +45,9 @@ def test_the_largest_kaplan_model_has_the_loss_its_law_was_drawn_through() -> No
 
 def test_hoffmann_as_printed_gives_chinchilla_about_its_published_loss() -> None:
     assert HOFFMANN.predict(70e9, 1.4e12) == pytest.approx(1.69 + 406.4 / 70e9**0.34 + 410.7 / 1.4e12**0.28)
-    assert BESIROGLU.compute_optimal_tokens(5.76e23) / BESIROGLU.compute_optimal_params(5.76e23) == pytest.approx(20, rel=0.3)
+    assert BESIROGLU.compute_optimal_tokens(5.76e23) / BESIROGLU.compute_optimal_params(5.76e23) == pytest.approx(
+        20, rel=0.3
+    )
 
 
 @pytest.mark.parametrize("loss", [2.0, 3.3, 5.0])

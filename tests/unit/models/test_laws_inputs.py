@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from features.errors import DataError
-from models.laws.allocation import compute_optimal, data_limited, effective_tokens, inference_aware, inference_aware_budget
+from models.laws.allocation import (
+    compute_optimal,
+    data_limited,
+    effective_tokens,
+    inference_aware,
+    inference_aware_budget,
+)
 from models.laws.counting import inference_flops, tokens_for_flops, training_flops
 from models.laws.joint import ChinchillaLaw
 from models.laws.published import (

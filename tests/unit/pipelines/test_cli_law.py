@@ -86,7 +86,11 @@ def test_allocate_follows_its_options(
         (["fit", "--study", "a", "--csv", "b"], 4, "either --study"),
         (["fit", "--csv", "absent.csv"], 3, "no such file"),
         (["allocate", "--csv", "absent.csv"], 4, "--flops"),
-        (["allocate", "--csv", "x", "--flops", "1e22", "--unique-tokens", "1e11", "--inference-tokens", "1e11"], 4, "combined"),
+        (
+            ["allocate", "--csv", "x", "--flops", "1e22", "--unique-tokens", "1e11", "--inference-tokens", "1e11"],
+            4,
+            "combined",
+        ),
         (["allocate", "--csv", "x", "--inference-tokens", "1e11"], 4, "either --flops"),
     ],
 )
@@ -109,7 +113,11 @@ def test_errors_are_one_line_with_their_code(
     ],
 )
 def test_a_bad_cell_of_ones_own_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_csv: Path, change: dict[str, object], words: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own_csv: Path,
+    change: dict[str, object],
+    words: str,
 ) -> None:
     frame = pd.read_csv(own_csv).astype(object)
     if "flops" in change:
