@@ -66,6 +66,15 @@ class Fit(Section):
     coverage_seeds: Count
 
 
+class FitLaws(Section):
+    bootstrap: Annotated[int, Field(ge=100)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    leave_out: dict[str, Count]
+    fit_up_to_params: dict[str, Annotated[float, Field(ge=1e4)]]
+    budgets_flops: tuple[Annotated[float, Field(ge=1e12)], ...]
+    benchmark_bootstrap: Annotated[int, Field(ge=20)]
+
+
 class Parallel(Section):
     backend: Literal["threads", "loky", "dask"]
     workers: Annotated[int, Field(ge=0)]
@@ -80,6 +89,7 @@ class Params(Section):
     evaluate: Evaluate
     explain: Explain
     fit: Fit
+    fit_laws: FitLaws
     parallel: Parallel
     tag: TagSettings
 

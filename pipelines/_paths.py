@@ -21,6 +21,7 @@ TAGS = Path("data/tags")
 TAG_WORK = Path(".progress/tags")
 LINEAGE = Path("data/lineage")
 GENERATION_REPORT = REPORTS / "generations"
+LAWS = REPORTS / "laws"
 
 
 def target(benchmark: str) -> Path:

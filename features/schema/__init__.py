@@ -3,11 +3,15 @@
 from features.schema.core import Column, Table
 from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SHARES
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
+from features.schema.losses import LOSS_CURVES, LOSS_POINTS
 from features.schema.scores import BENCHMARKS, SCORE_BOUNDS, SCORES, Benchmark
 
 RAW_TABLES: dict[str, Table] = {
     table.name: table
-    for table in (MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS)
+    for table in (
+        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS),
+        *(LOSS_POINTS, LOSS_CURVES),
+    )
 }
 
 __all__ = [
@@ -16,6 +20,8 @@ __all__ = [
     "CORRECTIONS",
     "GENERATIONS",
     "GENERATION_COLUMNS",
+    "LOSS_CURVES",
+    "LOSS_POINTS",
     "MODELS",
     "PRETRAINING",
     "PUBLISHED_DESIGN",
