@@ -6,7 +6,9 @@ shows as a count that does not match. It is exact for the architectures recorded
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ _BY_CLASS: dict[str, tuple[int, int, int, bool]] = {
 }
 
 
-def recorded_architecture(row: dict[str, object]) -> Architecture:
+def recorded_architecture(row: Mapping[Any, Any]) -> Architecture:
     """The architecture that a row of the models table records (column names as in its schema)."""
     config_class = str(row["config_class"])
     norms, final_norms, extra_rows, bias_head = _BY_CLASS.get(config_class, (2, 1, 0, False))
