@@ -88,7 +88,7 @@ MIXTURE_DOMAINS = Table(
     ("domain",),
     (
         word("domain", "domain of the mixtures", tuple(sorted(MIXTURE_DOMAIN_NAMES))),
-        number("natural_pct", "share in the Pile as it was published (22 domains, of which 17 here)", "percent", 0, 100),
+        number("natural_pct", "share in the Pile as published (22 domains, 17 of them here)", "percent", 0, 100),
         number("raw_size_gib", "text of the domain before any repetition", "GiB", 0, 1e6),
         text("source", "where the facts stand"),
     ),

@@ -3,7 +3,6 @@ losses, checkpoint scores and loss curves. Tables in, tables out; verdicts on th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -12,42 +11,10 @@ import pandas as pd
 
 from features.errors import DataError
 from models.arrays import Floats
-from models.trajectories import learning, perplexity, steering, trends
+from models.trajectories import learning, perplexity, trends
 from models.trajectories.descent import double_descent, rise_then_fall
-
-# Accuracy of guessing: one over the options of the benchmark; LAMBADA's word is free, so 0.
-CHANCE = {
-    "arc_challenge": 0.25,
-    "arc_easy": 0.25,
-    "lambada_openai": 0.0,
-    "logiqa": 0.25,
-    "mmlu": 0.25,
-    "piqa": 0.5,
-    "sciq": 0.25,
-    "winogrande": 0.5,
-    "wsc": 0.5,
-}
-# The perplexity each suite offers: OPT's own validation text; for Pythia only LAMBADA's last word, a stand-in.
-PERPLEXITY_OF = {"opt": "validation", "pythia": "lambada_openai"}
-
-
-@dataclass(frozen=True)
-class TraceSettings:
-    """What a person may change: test level `alpha`; the part of training skipped; stages of training (fractions);
-    Newey-West lags; interval `level`, resamples and seed; `min_tokens` below which a checkpoint is too early to
-    regress on; last checkpoints and pair agreement of the steering test; vocabulary of the loss curves' tokeniser."""
-
-    alpha: float = 0.05
-    skip_fraction: float = 0.1
-    stages: tuple[tuple[float, float], ...] = ((0.1, 0.4), (0.4, 0.7), (0.7, 1.0))
-    hac_lags: int = 3
-    level: float = 0.95
-    n_bootstrap: int = 1000
-    seed: int = 0
-    min_tokens: float = 1e9
-    n_last: int = 5
-    minimum_agreement: float = 0.9
-    curve_vocabulary: int = 100_352
+from models.trajectories.settings import TraceSettings
+from models.trajectories.study_scores import study_checkpoints
 
 
 @dataclass(frozen=True)
@@ -84,7 +51,7 @@ def item_trajectories(
     counted = items.assign(n=12 * items["n_layers"].astype(np.int64) * items["d_model"].astype(np.int64) ** 2)
     found: dict[str, tuple[Floats, Floats]] = {}
     sizes: dict[str, int] = {}
-    labels: pd.MultiIndex | None = None
+    labels: pd.Index | None = None
     for (size, model), rows in counted.groupby(["n", "model"], sort=True):
         wide = rows.pivot(index="step", columns=["benchmark", "item"], values="loss_nats").sort_index(axis=1)
         if wide.isna().to_numpy().any():
@@ -94,7 +61,7 @@ def item_trajectories(
             raise DataError(f"item_losses: model {model} has other items than the models before it")
         labels = wide.columns
         found[str(model)] = (wide.index.to_numpy(dtype=np.float64), wide.to_numpy(dtype=np.float64))
-        sizes[str(model)] = int(size)
+        sizes[str(model)] = int(str(size))
     assert labels is not None
     return found, labels.get_level_values(0).to_numpy(), sizes
 
@@ -162,151 +129,6 @@ def _jumps(steps: Floats, losses: Floats, groups: dict[str, np.ndarray], seed: i
             mean = learning.jump_or_line(x, losses[:, mask].mean(axis=1)[:, None])
             row[f"bic_jump_minus_line_of_mean_{name}"] = float(mean.bic_jump[0] - mean.bic_line[0])
     return row
-
-
-def study_checkpoints(checkpoints: pd.DataFrame, settings: TraceSettings) -> dict[str, pd.DataFrame]:
-    """Tables `predictors`, `predictor_differences`, `matched_gaps`, `mean_scores`, `perplexities`, `learning`,
-    `size_steps`, `steering` and `left_out` (zero-shot rows)."""
-    s = settings
-    zero = checkpoints[checkpoints["n_shot"] == 0].astype(
-        {"score": float, "score_stderr": float, "tokens": float, "total_params": float, "step": int}
-    )
-    tables: dict[str, list[pd.DataFrame]] = {}
-    for suite, rows in zero.groupby("suite", sort=True):
-        accuracies, perplexities, left_out = _join_perplexity(str(suite), rows, s.min_tokens)
-        mean = accuracies.groupby(["model", "total_params", "step", "tokens", "perplexity"], sort=True)["score"]
-        mean = mean.agg(mean_score="mean", n_benchmarks="size").reset_index()
-        found = {
-            "left_out": left_out,
-            "mean_scores": mean,
-            "perplexities": perplexities,
-            **_compare_predictors(accuracies, s),
-            "matched_gaps": _matched_gaps(mean, s),
-            "size_steps": _size_steps(rows, s.n_last),
-            "steering": _steering(rows, s),
-        }
-        for name, frame in found.items():
-            tables.setdefault(name, []).append(frame.assign(suite=suite))
-    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()}
-    joined["learning"] = _learning(zero[zero["suite"] == "pythia"], s)
-    return {name: frame[["suite", *(c for c in frame.columns if c != "suite")]] for name, frame in joined.items()}
-
-
-def _join_perplexity(
-    suite: str, rows: pd.DataFrame, min_tokens: float
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Accuracy rows with their checkpoint's perplexity, the perplexities, and the rows left out with the reason."""
-    source = PERPLEXITY_OF.get(suite)
-    if source is None:
-        raise DataError(f"checkpoint_scores: suite {suite!r} has no perplexity named; known: {sorted(PERPLEXITY_OF)}")
-    held = rows[(rows["metric"] == "perplexity") & (rows["benchmark"] == source)]
-    held = held[["model", "total_params", "step", "tokens", "score"]].rename(columns={"score": "perplexity"})
-    # The perplexity's own benchmark would predict itself.
-    scored = rows[(rows["metric"] == "accuracy") & (rows["benchmark"] != source)]
-    joined = scored.merge(held[["model", "step", "perplexity"]], on=["model", "step"], how="left")
-    early, unknown = joined["tokens"] < min_tokens, joined["perplexity"].isna()
-    reason = np.where(early, f"fewer than {min_tokens:g} tokens seen", f"no {source} perplexity at this checkpoint")
-    left_out = joined.assign(reason=reason)[early | unknown][["model", "step", "benchmark", "reason"]]
-    kept = joined[~(early | unknown)].sort_values(["benchmark", "total_params", "model", "step"])
-    ordered = held[held["tokens"] >= min_tokens].sort_values(["total_params", "model", "step"])
-    return kept.reset_index(drop=True), ordered.reset_index(drop=True), left_out.reset_index(drop=True)
-
-
-def _compare_predictors(rows: pd.DataFrame, s: TraceSettings) -> dict[str, pd.DataFrame]:
-    errors: dict[str, list[Floats]] = {}
-    table, clusters = [], []
-    for benchmark, part in rows.groupby("benchmark", sort=True):
-        inputs = perplexity.design_predictors(part["perplexity"], part["total_params"], part["tokens"])
-        found = perplexity.leave_one_size_out(part["score"], inputs, part["total_params"].to_numpy())
-        clusters += [f"{benchmark}/{size:.0f}" for size in part["total_params"]]
-        for name, error in found.items():
-            errors.setdefault(name, []).append(error.predictions - part["score"].to_numpy())
-            table.append({"benchmark": benchmark, "predictor": name, "n": len(part), "mae": error.mae,
-                          "rmse": error.rmse, "r_squared": error.r_squared, "spearman": error.spearman})  # fmt: skip
-    joined = {name: np.concatenate(parts) for name, parts in errors.items()}
-    differences = []
-    for rival in (name for name in joined if name != "log_perplexity"):
-        interval = perplexity.error_difference(
-            joined["log_perplexity"], joined[rival], clusters, s.n_bootstrap, s.level, s.seed
-        )
-        differences.append({"rival": rival, "mae_perplexity": float(np.abs(joined["log_perplexity"]).mean()),
-                            "mae_rival": float(np.abs(joined[rival]).mean()), **_spread(interval)})  # fmt: skip
-    return {"predictors": pd.DataFrame(table), "predictor_differences": pd.DataFrame(differences)}
-
-
-def _spread(interval: perplexity.Interval, name: str = "difference") -> dict[str, float]:
-    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def _matched_gaps(mean: pd.DataFrame, s: TraceSettings) -> pd.DataFrame:
-    """Gaps of the mean score between sizes at equal log perplexity, tokens and compute. Of models of one size the
-    first by name stands for the size, so that no size counts twice."""
-    complete = mean[mean["n_benchmarks"] == mean["n_benchmarks"].max()]
-    first = complete.sort_values(["total_params", "model"]).drop_duplicates("total_params")["model"]
-    matched: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-        "log_perplexity": lambda m: np.log(m["perplexity"]),
-        "log_tokens": lambda m: np.log(m["tokens"]),
-        "log_flops": lambda m: np.log(6.0 * m["tokens"] * m["total_params"]),
-    }
-    rows = []
-    for a, b in combinations(first, 2):
-        one, two = complete[complete["model"] == a], complete[complete["model"] == b]
-        for name, of in matched.items():
-            gap = perplexity.matched_gap(
-                of(one), one["mean_score"], of(two), two["mean_score"],
-                n_bootstrap=s.n_bootstrap, level=s.level, seed=s.seed,
-            )  # fmt: skip
-            rows.append({"model_a": a, "model_b": b, "matched_on": name, **_spread(gap.gap, "gap"),
-                         "n_a": gap.n_a, "n_b": gap.n_b, "reason": gap.reason})  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def _size_steps(rows: pd.DataFrame, n_last: int) -> pd.DataFrame:
-    """Per benchmark: is the final accuracy (mean of the last checkpoints) over log N a line or a jump?"""
-    table = []
-    for benchmark, part in rows[rows["metric"] == "accuracy"].groupby("benchmark", sort=True):
-        last = part.sort_values("step").groupby(["total_params", "model"]).tail(n_last)
-        final = last.groupby("total_params")["score"].mean()
-        fit = learning.jump_or_line(np.log(final.index.to_numpy()), final.to_numpy()[:, None])
-        table.append({"benchmark": benchmark, "n_sizes": len(final),
-                      "bic_jump_minus_line": float(fit.bic_jump[0] - fit.bic_line[0])})  # fmt: skip
-    return pd.DataFrame(table)
-
-
-def _steering(rows: pd.DataFrame, s: TraceSettings) -> pd.DataFrame:
-    table = []
-    for benchmark, part in rows[rows["metric"] == "accuracy"].groupby("benchmark", sort=True):
-        ordered = part.sort_values(["total_params", "model", "step"])
-        last = np.array([m["score"].to_numpy()[-s.n_last :] for _, m in ordered.groupby("model", sort=True)])
-        noise = steering.steering_noise(last, s.n_last, s.minimum_agreement)
-        table.append({"benchmark": benchmark, **vars(noise)})
-    return pd.DataFrame(table).sort_values("pair_agreement", ignore_index=True)
-
-
-def _learning(rows: pd.DataFrame, s: TraceSettings) -> pd.DataFrame:
-    """Learning speed of every model and benchmark whose chance level is known, to its own half-way and to the
-    accuracy that the smallest model's half-way asks for."""
-    table = []
-    scored = rows[(rows["metric"] == "accuracy") & (rows["tokens"] > 0)]
-    for benchmark, part in scored.groupby("benchmark", sort=True):
-        common: float | None = None
-        for (size, model), curve in part.groupby(["total_params", "model"], sort=True):
-            curve = curve.sort_values("tokens")
-            tokens, accuracy = curve["tokens"].to_numpy(), curve["score"].to_numpy()
-            stderr = curve["score_stderr"].to_numpy()
-            speed = learning.learning_speed(
-                tokens, accuracy, CHANCE[str(benchmark)], None if np.isnan(stderr).any() else stderr,
-                n_bootstrap=s.n_bootstrap, level=s.level, seed=s.seed,
-            )  # fmt: skip
-            if common is None and np.isfinite(speed.tokens.estimate):
-                common = speed.threshold
-            reached = float("nan") if common is None else learning.first_crossing(tokens, accuracy, common)
-            table.append({"suite": "pythia", "benchmark": benchmark, "model": model, "total_params": size,
-                          **_spread(speed.tokens, "tokens_to_acquire"),
-                          **_spread(speed.slope_per_decade, "slope_per_decade"), "final_accuracy": speed.final,
-                          "threshold": speed.threshold, "tokens_to_smallest_threshold": reached,
-                          "reason": speed.reason})  # fmt: skip
-    return pd.DataFrame(table)
 
 
 def study_curves(curves: pd.DataFrame, settings: TraceSettings) -> dict[str, pd.DataFrame]:

@@ -184,9 +184,9 @@ def shares_by_stage(
         certain = shift > 15.0
         shift = np.where(certain, 0.0, shift)
         missed = stats.nct.cdf(critical, degrees, shift) - np.nan_to_num(stats.nct.cdf(-critical, degrees, shift))
-        missed = np.where(certain, 0.0, missed)
+        control = float(np.mean(np.where(certain, 0.0, missed)))
         rows.append(
-            StageShares(start, end, trends.n_checkpoints, *(shares[t] for t in TRENDS), float(np.mean(missed)))
+            StageShares(start, end, trends.n_checkpoints, shares[STAGNATED], shares[UPWARD], shares[DOWNWARD], control)
         )
     return rows
 
