@@ -52,7 +52,7 @@ def _untestable() -> list[Finding]:
         ("small_models_keep_hallucinations", XIA, "All sizes first lower the perplexity of grammatical but false "
          "texts; small ones stay there, large ones leave.", "Needs texts sampled from model pairs; not in the tables."),
         ("emergence_is_a_power", FU, "Abilities seem to emerge because a task needs several steps in a row, each of "
-         "which improves smoothly.", "No table pairs a task with its single steps; `composition_test` is ready for it."),
+         "which improves smoothly.", "No table pairs a task with its single steps; `composition_test` awaits one."),
         ("grokking", FU, "A skill passes suddenly from memorised to generalised.",
          "Needs accuracy on the training examples beside the test accuracy; no table has it."),
         ("hyperparameters_set_grokking_speed", FU, "Weight decay and learning rate move the moment of grokking.",
