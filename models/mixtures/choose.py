@@ -98,7 +98,7 @@ def draw_allowed(allowed: MixtureLimits, n: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     centre = allowed.feasible
     mean = np.maximum(allowed.reference, 1e-4)
-    concentration = np.geomspace(0.5, 50.0, n)
+    concentration = np.geomspace(0.1, 10.0, n)
     gammas = rng.standard_gamma(concentration[:, None] * len(mean) * (mean / mean.sum()))
     drawn = np.maximum(gammas, 1e-300)
     drawn /= drawn.sum(axis=1, keepdims=True)
@@ -185,7 +185,7 @@ def choice_spread(
 @dataclass(frozen=True)
 class SmallestChange:
     """The mixture nearest to the starting one whose predicted loss is lower by the asked amount: `weights` and
-    `distance` (NaN where impossible, with a `reason`), the loss before and after, and the largest reduction possible."""
+    `distance` (NaN where impossible, with a `reason`), the loss before and after, the largest reduction possible."""
 
     weights: Floats
     distance: float

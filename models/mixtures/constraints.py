@@ -86,7 +86,7 @@ def limits(
     lo = np.zeros(len(q)) if low is None else finite("low", low, (len(q),), 0.0, 1.0)
     hi = np.ones(len(q)) if high is None else finite("high", high, (len(q),), 0.0, 1.0)
     if (lo > hi).any() or lo.sum() > 1.0 + 1e-9 or hi.sum() < 1.0 - 1e-9:
-        raise DataError(f"bounds: low sums to {lo.sum():g}, high to {hi.sum():g}; expected low <= high around a sum of 1")
+        raise DataError(f"bounds: low sums to {lo.sum():g}, high to {hi.sum():g}; expected low <= high, 1 between")
     if max_distance is not None:
         finite("max_distance", [max_distance], (1,), 0.0)
     if kind == "kl":

@@ -4,8 +4,9 @@ study, since which one ranks mixtures best is a question of data, not of taste."
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,14 +46,6 @@ class DomainLoss(Protocol):
 
     def predict(self, weights: ArrayLike) -> Floats:
         """Losses (n, n_losses), nats, of mixtures (n, n_domains)."""
-        ...
-
-
-class SmoothDomainLoss(DomainLoss, Protocol):
-    """A predictor with a gradient, which constrained optimisation needs."""
-
-    def gradient(self, weights: Floats) -> Floats:
-        """d loss / d weight (n_losses, n_domains) at one mixture (n_domains,)."""
         ...
 
 
@@ -109,7 +102,7 @@ def fit_linear(weights: ArrayLike, losses_nats: ArrayLike) -> LinearMixing:
     """Least squares without intercept; weights (n, n_domains), losses (n, n_losses). Raises DataError on bad arrays
     or fewer mixtures than domains."""
     w, y = _table(weights, losses_nats)
-    return LinearMixing(np.linalg.lstsq(w, y, rcond=None)[0].T)
+    return LinearMixing(np.asarray(np.linalg.lstsq(w, y, rcond=None)[0].T, dtype=np.float64))
 
 
 def fit_exponential(weights: ArrayLike, losses_nats: ArrayLike, n_floors: int = 8) -> ExponentialMixing:
@@ -165,7 +158,11 @@ def fit_trees(weights: ArrayLike, losses_nats: ArrayLike) -> TreeMixing:
 
 def fit_predictor(name: str, weights: ArrayLike, losses_nats: ArrayLike) -> DomainLoss:
     """The predictor called `name`, fitted; raises ConfigError on a name that is not one of PREDICTORS."""
-    fits = {"linear": fit_linear, "lightgbm": fit_trees, "exponential": fit_exponential}
+    fits: dict[str, Callable[[ArrayLike, ArrayLike], DomainLoss]] = {
+        "linear": fit_linear,
+        "lightgbm": fit_trees,
+        "exponential": fit_exponential,
+    }
     if name not in fits:
         raise ConfigError(f"predictor {name!r} does not exist; expected one of {', '.join(PREDICTORS)}")
     return fits[name](weights, losses_nats)
@@ -274,7 +271,7 @@ def transfer_check(losses_by_params: Mapping[float, Mapping[Any, float]]) -> lis
         text = f"seen at {scales[0]:.3g} parameters only; whether it holds at another scale is not testable here"
         return [Transfer(scales[0], float("nan"), n, float("nan"), text)]
     rows = []
-    for small, large in zip(scales[:-1], scales[1:], strict=True):
+    for small, large in pairwise(scales):
         shared = sorted(set(losses_by_params[small]) & set(losses_by_params[large]), key=str)
         span = f"from {small:.3g} to {large:.3g} parameters"
         if len(shared) < 3:
