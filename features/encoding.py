@@ -74,7 +74,7 @@ class Encoding:
             raise DataError(f"{feature.name}: {unknown[0]!r} is not one of {', '.join(categories)}")
         return np.array([codes.get(cell, np.nan) if isinstance(cell, str) else np.nan for cell in filled])
 
-    def check_query(self, query: Mapping[str, Any]) -> dict[str, Any]:
+    def check_query(self, query: Mapping[Any, Any]) -> dict[str, Any]:
         """`query` (feature name -> raw word or number, None = unknown) with numbers as floats, unknown ones left out.
 
         Raises DataError naming the field and what is allowed: an unknown field or word, text for a number, a value

@@ -59,12 +59,14 @@ class Explain(Section):
 
 class Fit(Section):
     predictor: Literal["every_design", "scaling_laws", "selected_design"]
-    level: Annotated[float, Field(gt=0, lt=1)]
     seeds: Count
+    level: Annotated[float, Field(gt=0, lt=1)]
+    calibration_folds: Annotated[int, Field(ge=2)]
+    coverage_seeds: Count
 
 
 class Parallel(Section):
-    backend: Literal["loky", "dask"]
+    backend: Literal["threads", "loky", "dask"]
     workers: Annotated[int, Field(ge=0)]
     scheduler: str
 

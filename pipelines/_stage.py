@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
+from ruamel.yaml import YAML
 
 from features.errors import ConfigError, DataError, ForetellError
 
@@ -96,6 +97,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def write_yaml(path: Path, value: Any) -> None:
+    """Write `value` as YAML 1.2 with floats of ten significant digits, keys in the given order."""
+    yaml = YAML()
+    yaml.width = 120
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        yaml.dump(_plain(value), stream)
+
+
 def write_csv(path: Path, frame: pd.DataFrame, sort_by: list[str] | None = None) -> None:
     """Write `frame` sorted by `sort_by` (default: as it is) with floats of ten significant digits."""
     ordered = frame.sort_values(sort_by) if sort_by else frame
@@ -120,6 +129,14 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not JSON ({error}); delete it and run `dvc repro`") from None
 
 
+def read_yaml(path: Path) -> Any:
+    """The YAML in `path`; DataError says how to make it when it is missing."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: not there yet; `dvc repro` writes it") from None
+
+
 def read_parquet(path: Path) -> pd.DataFrame:
     """The table in `path`; DataError says how to make it when it is missing or broken."""
     try:
@@ -128,3 +145,12 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not there yet; `dvc repro` writes it") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not readable as Parquet ({error}); delete it and run `dvc repro`") from None
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Write a matplotlib figure as PNG (120 dpi, no metadata, so that equal figures are equal bytes) and close it."""
+    import matplotlib.pyplot as plt
+
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png", metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,128 @@
+"""Gradient-boosted trees for tiny tables, equal to XGBoost to the last bit and free of its per-call overhead.
+
+The method needs millions of small ensembles: a few dozen language models, a handful of features, a grid of settings.
+XGBoost spends nearly all of that time on overhead. This module trains the same trees (tree method "hist", squared
+error, lambda 1, min_child_weight 1, depth-wise) and returns the same float32 predictions. Two statements are tested:
+
+- predictions equal those of `xgboost.train(..., nthread=1)` bit for bit for every column with at most 256 distinct
+  training values; beyond that XGBoost would merge values into quantile bins, so the engine refuses (DataError);
+- XGBoost stays the library of record: what is registered is an XGBoost booster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import DataError
+from models.engine_kernels import MAX_BINS, bin_columns
+from models.engine_small import boost_grid
+
+FloatArray = NDArray[np.floating]
+IndexArray = NDArray[np.integer]
+
+
+class Cell(NamedTuple):
+    """One cell of the grid, fields in scikit-learn's ParameterGrid order."""
+
+    learning_rate: float
+    max_depth: int
+    n_estimators: int
+
+
+@dataclass(frozen=True)
+class RankedTable:
+    """A feature table ranked once: every training set drawn from its rows reads its bins from these ranks.
+
+    `codes` int32 [n, f]: rank of a value among the column's distinct float32 values, -1 where it is missing;
+    `values` float32: the distinct values of all columns, one column after the other; `offsets` int64 [f + 1]: where
+    each column's values start.
+    """
+
+    codes: NDArray[np.int32]
+    values: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.codes.shape[1])
+
+    @property
+    def n_distinct(self) -> NDArray[np.int64]:
+        """Distinct values of each column, [f]."""
+        return np.diff(self.offsets)
+
+
+def rank_table(x: FloatArray) -> RankedTable:
+    """Rank the columns of `x` [n, f] (NaN = missing). Raises DataError where a value is infinite in float32."""
+    if x.ndim != 2:
+        raise DataError(f"feature table: expected a matrix [models, features], got {x.ndim} dimension(s)")
+    with np.errstate(over="ignore"):
+        x32 = np.ascontiguousarray(x, dtype=np.float32)
+    infinite = np.argwhere(np.isinf(x32))
+    if infinite.size:
+        row, column = (int(i) for i in infinite[0])
+        raise DataError(
+            f"feature table: row {row}, column {column} is infinite or beyond float32 ({x[row, column]!r}); "
+            "expected a finite number, or NaN for an unknown value"
+        )
+    codes = np.full(x32.shape, -1, dtype=np.int32)
+    values, offsets = [], [0]
+    for c in range(x32.shape[1]):
+        known = ~np.isnan(x32[:, c])
+        distinct, inverse = np.unique(x32[known, c], return_inverse=True)
+        codes[known, c] = inverse
+        values.append(distinct)
+        offsets.append(offsets[-1] + distinct.size)
+    flat = np.concatenate(values) if values else np.empty(0)
+    return RankedTable(codes, flat.astype(np.float32), np.asarray(offsets, dtype=np.int64))
+
+
+def predict(
+    table: RankedTable,
+    y: FloatArray,
+    train: IndexArray,
+    test: IndexArray,
+    cells: Sequence[Cell],
+    columns: IndexArray | None = None,
+) -> NDArray[np.float32]:
+    """Train every cell of the grid on rows `train` and predict rows `test`, in one call that releases the GIL.
+
+    `y` [n] holds a target for every row of the table (only those of `train` are read); `columns` picks and orders the
+    features (of equally good splits the earlier column wins). Cells that differ only in `n_estimators` share one
+    ensemble. Returns float32 [cells, len(test)]. Raises DataError where a training target is not finite, a training
+    set is empty or a column has more than 256 distinct training values.
+    """
+    picked = np.arange(table.n_columns) if columns is None else np.asarray(columns)
+    picked = picked.astype(np.int64)
+    train, test = np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64)
+    y32 = np.asarray(y, dtype=np.float32)[train]
+    if train.size == 0 or not np.isfinite(y32).all():
+        raise DataError("training rows: expected at least one row and a finite target in each")
+    train_bins = np.empty((train.size, picked.size), np.int32)
+    test_bins = np.empty((test.size, picked.size), np.int32)
+    starts = np.empty(picked.size + 1, np.int64)
+    wide = bin_columns(table.codes, table.values, table.offsets, picked, train, test, train_bins, test_bins, starts)
+    if wide >= 0:
+        raise DataError(
+            f"feature column {int(picked[wide])} has more than {MAX_BINS} distinct values in {train.size} training "
+            "rows; the engine equals XGBoost only up to there: use the learner 'xgboost' for tables of this size"
+        )
+    ensembles, sizes, where = _ensembles(cells)
+    out = np.empty((len(ensembles), sizes.size, test.size), np.float32)
+    rates = np.asarray([rate for rate, _ in ensembles], dtype=np.float32)
+    depths = np.asarray([depth for _, depth in ensembles], dtype=np.int64)
+    boost_grid(train_bins, test_bins, starts, y32, rates, depths, sizes, out)
+    return out[where[:, 0], where[:, 1]]
+
+
+def _ensembles(cells: Sequence[Cell]) -> tuple[list[tuple[float, int]], NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct (learning_rate, max_depth), ascending tree counts, and where each cell is found: [cells, 2]."""
+    ensembles = list(dict.fromkeys((cell.learning_rate, cell.max_depth) for cell in cells))
+    sizes = sorted({cell.n_estimators for cell in cells})
+    where = [(ensembles.index((c.learning_rate, c.max_depth)), sizes.index(c.n_estimators)) for c in cells]
+    return ensembles, np.asarray(sizes, dtype=np.int64), np.asarray(where, dtype=np.int64).reshape(-1, 2)

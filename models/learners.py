@@ -1,0 +1,179 @@
+"""The three learners that nested cross-validation can run: the engine, XGBoost itself and LightGBM.
+
+They share one small interface, so that the protocol in `nested.py` is written once; the libraries are imported where
+they are used, because importing them takes longer than a whole search on the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import ConfigError
+from models import engine
+from models.engine import Cell, FloatArray, IndexArray
+
+
+class Learner(Protocol):
+    """Trains the cells of a grid on some rows of a table and predicts others."""
+
+    @property
+    def name(self) -> str: ...
+
+    def prepare(self, x: FloatArray) -> Any:
+        """What `predict` needs of the table `x` [n, f] (NaN = missing), made once for all training sets and columns."""
+        ...
+
+    def predict(
+        self, table: Any, columns: IndexArray, y: FloatArray, train: IndexArray, test: IndexArray, cells: Sequence[Cell]
+    ) -> NDArray[np.float32]:
+        """Predictions for rows `test` [cells, len(test)] of ensembles trained on rows `train` and these columns."""
+        ...
+
+
+class EngineTable(NamedTuple):
+    """A table ranked for the engine, and its float32 values for feature sets that go to XGBoost."""
+
+    ranked: engine.RankedTable
+    x: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EngineLearner:
+    """This project's engine: XGBoost's predictions to the last bit.
+
+    A feature set with a column of more than 256 distinct values in the table is handed over to XGBoost, whose own
+    binning the engine does not copy; predictions are XGBoost's either way.
+    """
+
+    name: str = "engine"
+
+    def prepare(self, x: FloatArray) -> EngineTable:
+        return EngineTable(engine.rank_table(x), np.asarray(x, dtype=np.float32))
+
+    def predict(
+        self,
+        table: EngineTable,
+        columns: IndexArray,
+        y: FloatArray,
+        train: IndexArray,
+        test: IndexArray,
+        cells: Sequence[Cell],
+    ) -> NDArray[np.float32]:
+        if (table.ranked.n_distinct[columns] > engine.MAX_BINS).any():
+            return XGBoostLearner().predict(table.x, columns, y, train, test, cells)
+        return engine.predict(table.ranked, y, train, test, cells, columns)
+
+
+def _trees_by_ensemble(cells: Sequence[Cell]) -> dict[tuple[float, int], int]:
+    """The number of trees to grow for each (learning_rate, max_depth): smaller cells are prefixes of it."""
+    trees: dict[tuple[float, int], int] = {}
+    for cell in cells:
+        key = (cell.learning_rate, cell.max_depth)
+        trees[key] = max(trees.get(key, 0), cell.n_estimators)
+    return trees
+
+
+@dataclass(frozen=True)
+class XGBoostLearner:
+    """XGBoost, one thread: the library of record, and the learner for tables too large for the engine."""
+
+    name: str = "xgboost"
+
+    def prepare(self, x: FloatArray) -> NDArray[np.float32]:
+        return np.asarray(x, dtype=np.float32)
+
+    def predict(
+        self,
+        table: NDArray[np.float32],
+        columns: IndexArray,
+        y: FloatArray,
+        train: IndexArray,
+        test: IndexArray,
+        cells: Sequence[Cell],
+    ) -> NDArray[np.float32]:
+        import xgboost
+
+        picked = table[:, columns]
+        known = xgboost.DMatrix(picked[train], np.asarray(y, dtype=np.float32)[train], nthread=1)
+        asked = xgboost.DMatrix(picked[test], nthread=1)
+        boosters = {
+            (rate, depth): xgboost.train(
+                {"tree_method": "hist", "learning_rate": rate, "max_depth": depth, "nthread": 1}, known, n_trees
+            )
+            for (rate, depth), n_trees in _trees_by_ensemble(cells).items()
+        }
+        return np.stack(
+            [
+                boosters[cell.learning_rate, cell.max_depth].predict(asked, iteration_range=(0, cell.n_estimators))
+                for cell in cells
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class LightGBMLearner:
+    """LightGBM as the cross-check: the same grid, leaves down to one row, as many leaves as the depth allows."""
+
+    name: str = "lightgbm"
+
+    def prepare(self, x: FloatArray) -> NDArray[np.float64]:
+        return np.asarray(x, dtype=np.float64)
+
+    def predict(
+        self,
+        table: NDArray[np.float64],
+        columns: IndexArray,
+        y: FloatArray,
+        train: IndexArray,
+        test: IndexArray,
+        cells: Sequence[Cell],
+    ) -> NDArray[np.float32]:
+        import lightgbm
+
+        picked, target = table[:, columns], np.asarray(y)[train]
+        boosters = {
+            (rate, depth): lightgbm.train(
+                {
+                    "objective": "regression",
+                    "learning_rate": rate,
+                    "max_depth": depth,
+                    "num_leaves": 2**depth,
+                    "min_data_in_leaf": 1,
+                    "deterministic": True,
+                    "force_row_wise": True,
+                    "num_threads": 1,
+                    "seed": 0,
+                    "verbosity": -1,
+                },
+                lightgbm.Dataset(picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}),
+                num_boost_round=n_trees,
+            )
+            for (rate, depth), n_trees in _trees_by_ensemble(cells).items()
+        }
+        return np.stack(
+            [
+                np.asarray(
+                    boosters[cell.learning_rate, cell.max_depth].predict(
+                        picked[test], num_iteration=cell.n_estimators, num_threads=1
+                    ),
+                    dtype=np.float32,
+                )
+                for cell in cells
+            ]
+        )
+
+
+ENGINE = EngineLearner()
+LEARNERS: dict[str, Learner] = {learner.name: learner for learner in (ENGINE, XGBoostLearner(), LightGBMLearner())}
+
+
+def learner_named(name: str) -> Learner:
+    """The learner of that name; raises ConfigError for an unknown one."""
+    if name not in LEARNERS:
+        raise ConfigError(f"learner {name!r} is unknown; expected one of {', '.join(sorted(LEARNERS))}")
+    return LEARNERS[name]

@@ -1,0 +1,138 @@
+"""Which models train and which test: the index sets of nested cross-validation, made once and shared by everything.
+
+Two ways to split: at random, row by row, as the reference analysis does; and by family, whole families on one side,
+because siblings (a model and its deduplicated twin) on both sides flatter every tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import ConfigError, DataError
+from models.engine import Cell
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The nested cross-validation: folds, the part of each outer training set that is set aside, and the grid."""
+
+    outer_folds: int = 3
+    inner_folds: int = 3
+    holdout: float = 0.0
+    max_depth: tuple[int, ...] = (2, 3, 5)
+    learning_rate: tuple[float, ...] = (0.01, 0.1, 0.3)
+    n_estimators: tuple[int, ...] = (50, 100)
+
+    def __post_init__(self) -> None:
+        if self.outer_folds < 2 or self.inner_folds < 2 or not 0 <= self.holdout < 1:
+            raise ConfigError(
+                f"protocol: expected at least 2 outer and 2 inner folds and a holdout in [0, 1), got "
+                f"{self.outer_folds}, {self.inner_folds} and {self.holdout}"
+            )
+        if not self.cells or min(self.max_depth) < 1 or min(self.n_estimators) < 1 or min(self.learning_rate) <= 0:
+            raise ConfigError("protocol: expected at least one depth, tree count and learning rate, all positive")
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The grid in scikit-learn's ParameterGrid order (n_estimators varies fastest): ties go to the first."""
+        return tuple(
+            Cell(rate, depth, trees)
+            for rate in self.learning_rate
+            for depth in self.max_depth
+            for trees in self.n_estimators
+        )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row indices of one training and its test part."""
+
+    train: Indices
+    test: Indices
+
+
+@dataclass(frozen=True)
+class Splits:
+    """One seed's nested folds over `n` rows: `outer[o]`, its inner folds `inner[o][i]`, and the rows `set_aside[o]`.
+
+    The inner folds partition `outer[o].train`; rows set aside are in neither part of outer fold o.
+    """
+
+    seed: int
+    n: int
+    outer: tuple[Fold, ...]
+    inner: tuple[tuple[Fold, ...], ...]
+    set_aside: tuple[Indices, ...]
+
+
+def random_splits(n: int, seed: int, protocol: Protocol) -> Splits:
+    """Shuffled K-folds over `n` rows, seeded by `seed` on both levels, as scikit-learn's KFold makes them.
+
+    With a holdout, scikit-learn's train_test_split takes that share out of each outer training part; it is never used.
+    Raises DataError where there are too few rows for the folds.
+    """
+    from sklearn.model_selection import KFold, train_test_split
+
+    def folds(rows: Indices, k: int) -> tuple[Fold, ...]:
+        if rows.size < k:
+            raise DataError(f"{rows.size} rows cannot make {k} folds: lower the folds or the holdout, or add models")
+        parts = KFold(k, shuffle=True, random_state=seed).split(rows)
+        return tuple(Fold(rows[train], rows[test]) for train, test in parts)
+
+    outer, inner, set_aside = [], [], []
+    for fold in folds(np.arange(n), protocol.outer_folds):
+        train, rest = fold.train, np.empty(0, np.int64)
+        if protocol.holdout > 0:
+            train, rest = train_test_split(train, test_size=protocol.holdout, random_state=seed)
+        outer.append(Fold(train, fold.test))
+        inner.append(folds(train, protocol.inner_folds))
+        set_aside.append(rest)
+    return Splits(seed, n, tuple(outer), tuple(inner), tuple(set_aside))
+
+
+def family_splits(groups: Sequence[Hashable], seed: int, protocol: Protocol) -> Splits:
+    """Nested folds in which every family lies whole on one side, on both levels and in the part set aside.
+
+    `groups` [n] names each row's family. Families are shuffled by the seed and dealt, one after the other, to the fold
+    with the fewest rows so far; those that still fit into the holdout's share are set aside in such an order. Raises
+    DataError where there are fewer families than folds.
+    """
+    names = {name: k for k, name in enumerate(dict.fromkeys(groups))}
+    family = np.asarray([names[name] for name in groups], dtype=np.int64)
+
+    def folds(rows: Indices, k: int, rng: np.random.Generator) -> Iterator[Fold]:
+        ids, sizes = np.unique(family[rows], return_counts=True)
+        if ids.size < k:
+            raise DataError(f"{ids.size} families cannot make {k} folds that hold whole families: lower the folds")
+        filled = np.zeros(k, dtype=np.int64)
+        fold_of = np.empty(len(names), dtype=np.int64)
+        for position in rng.permutation(ids.size):
+            # an empty fold first, so that none stays empty
+            chosen = int(np.argmin(filled))
+            fold_of[ids[position]] = chosen
+            filled[chosen] += sizes[position]
+        for part in range(k):
+            tested = fold_of[family[rows]] == part
+            yield Fold(rows[~tested], rows[tested])
+
+    outer, inner, set_aside = [], [], []
+    rng = np.random.default_rng(seed)
+    for fold in folds(np.arange(family.size), protocol.outer_folds, rng):
+        train, rest = fold.train, np.empty(0, np.int64)
+        if protocol.holdout > 0:
+            out = np.zeros(train.size, dtype=bool)
+            for one in rng.permutation(np.unique(family[train])):
+                members = family[train] == one
+                if np.count_nonzero(out | members) <= protocol.holdout * train.size:
+                    out |= members
+            train, rest = train[~out], train[out]
+        outer.append(Fold(train, fold.test))
+        inner.append(tuple(folds(train, protocol.inner_folds, rng)))
+        set_aside.append(rest)
+    return Splits(seed, int(family.size), tuple(outer), tuple(inner), tuple(set_aside))
