@@ -42,7 +42,10 @@ def mixtures(weights: ArrayLike, n_domains: int | None = None) -> Floats:
 class DomainLoss(Protocol):
     """A fitted predictor of domain losses."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """One of PREDICTORS."""
+        ...
 
     def predict(self, weights: ArrayLike) -> Floats:
         """Losses (n, n_losses), nats, of mixtures (n, n_domains)."""

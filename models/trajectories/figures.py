@@ -19,7 +19,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _millions(value: float) -> str:
-    return f"{value / 1e9:.2g}B" if value >= 1e9 else f"{value / 1e6:.0f}M"
+    return f"{value / 1e9:.3g}B" if value >= 0.9995e9 else f"{value / 1e6:.0f}M"
 
 
 def trend_shares_figure(shares: pd.DataFrame, stages: pd.DataFrame) -> Figure:
@@ -36,8 +36,9 @@ def trend_shares_figure(shares: pd.DataFrame, stages: pd.DataFrame) -> Figure:
     means = stages.groupby(["start", "end"], sort=True)[["stagnated", "upward", "downward",
                                                          "stagnated_if_slope_constant"]].mean()  # fmt: skip
     _stack(right, means)
-    right.plot(np.arange(len(means)), means["stagnated_if_slope_constant"], "k_", ms=40, mew=2,
-               label="stagnated, were each slope constant in log step")  # fmt: skip
+    at = np.arange(len(means))
+    right.hlines(means["stagnated_if_slope_constant"], at - 0.35, at + 0.35, color="black", lw=2,
+                 label="stagnated, were each slope constant in log step")  # fmt: skip
     right.set_xticks(np.arange(len(means)), [f"{a:.0%}-{b:.0%}" for a, b in means.index])
     right.set_xlabel("stage of training (mean over models)")
     right.set_title("within a stage", fontsize=10)
@@ -92,6 +93,9 @@ def scores_figure(mean_scores: pd.DataFrame) -> Figure:
         row[0].set_xscale("log")
         row[0].invert_xaxis()
         row[0].xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        low, high = part["perplexity"].min(), part["perplexity"].max()
+        if high < 100 * low:  # less than two decades: label the steps within a decade too
+            row[0].set_xticks([v for v in (10, 15, 20, 30, 40, 50, 60, 80) if low <= v <= high])
         row[0].xaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
         row[0].set_xlabel(f"{names.get(suite, 'perplexity')} (falling)")
         row[1].set_xscale("log")
@@ -138,9 +142,9 @@ def steering_figure(steering: pd.DataFrame) -> Figure:
     axes.barh(at, rows["pair_agreement"], color=colours)
     axes.set_yticks(at, [f"{b} ({s})" for b, s in zip(rows["benchmark"], rows["suite"], strict=True)])
     for y, value, ratio in zip(at, rows["pair_agreement"], rows["signal_to_noise"], strict=True):
-        axes.text(value + 0.005, y, f"{ratio:.0f}", va="center", fontsize=8)
+        axes.text(float(value) + 0.005, float(y), f"{ratio:.0f}", va="center", fontsize=8)
     axes.set_xlim(0.5, 1.05)
-    axes.set_xlabel("share of model pairs ordered rightly by one checkpoint each (number: signal / noise; red: too noisy)")
+    axes.set_xlabel("share of pairs that one checkpoint each orders rightly\n(number: signal / noise, red: noisy)")
     return figure
 
 
@@ -148,8 +152,8 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
     """C4 loss over tokens of each size's longest run; the area under a curve is the code length of those tokens."""
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axes = figure.subplots()
-    last = curves.groupby(["total_params", "run"], sort=True)["tokens"].max().reset_index()
-    longest = last.sort_values(["total_params", "tokens"]).drop_duplicates("total_params", keep="last")["run"]
+    last = curves.groupby(["params", "run"], sort=True)["tokens"].max().reset_index()
+    longest = last.sort_values(["params", "tokens"]).drop_duplicates("params", keep="last")["run"]
     for run in longest:
         one = curves[curves["run"] == run].sort_values("tokens")
         axes.plot(one["tokens"] / 1e9, one["loss_nats"], lw=1.2, label=run)

@@ -138,7 +138,8 @@ def study_curves(curves: pd.DataFrame, settings: TraceSettings) -> dict[str, pd.
     `code_bits` and the ratio cover the tokens all runs of the longest schedule share, so that sizes compare.
     """
     raw = float(np.log2(settings.curve_vocabulary))
-    ordered = curves.astype({"tokens": float, "loss_nats": float, "total_params": float})
+    ordered = curves.rename(columns={"params": "total_params"})
+    ordered = ordered.astype({"tokens": float, "loss_nats": float, "total_params": float})
     ordered = ordered.sort_values(["total_params", "run", "tokens"])
     ends = ordered.groupby(["total_params", "run"], sort=True)["tokens"].agg(["min", "max"]).reset_index()
     longest = ends.sort_values(["total_params", "max"]).drop_duplicates("total_params", keep="last")
