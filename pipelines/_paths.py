@@ -16,6 +16,8 @@ NESTED = Path("data/nested")
 EXPLAINED = Path("data/explained")
 PREDICTORS = Path("data/predictors")
 REPORTS = Path("reports")
+TRAJECTORIES = REPORTS / "trajectories"
+MIXTURES = REPORTS / "mixtures"
 
 
 def target(benchmark: str) -> Path:

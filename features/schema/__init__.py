@@ -3,6 +3,7 @@
 from features.schema.core import Column, Table
 from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SHARES
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
+from features.schema.losses import LOSS_CURVES, LOSS_POINTS
 from features.schema.scores import BENCHMARKS, SCORE_BOUNDS, SCORES, Benchmark
 from features.schema.trajectories import CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_DOMAINS, MIXTURE_LOSSES
 
@@ -31,6 +32,8 @@ __all__ = [
     "GENERATIONS",
     "GENERATION_COLUMNS",
     "ITEM_LOSSES",
+    "LOSS_CURVES",
+    "LOSS_POINTS",
     "MIXTURE_DOMAINS",
     "MIXTURE_LOSSES",
     "MODELS",

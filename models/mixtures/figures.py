@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 COLOURS = {"linear": "#8c8c8c", "exponential": "#d1495b", "lightgbm": "#00798c"}
-PIXELS_PER_INCH = 120
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` to `path` as PNG without the drawing library's version in it."""
-    figure.savefig(path, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
 
 
 def held_out_figure(held_out: pd.DataFrame) -> Figure:

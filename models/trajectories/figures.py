@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-PIXELS_PER_INCH = 120
 TREND_COLOURS = {"stagnated": "#bbbbbb", "upward": "#d1495b", "downward": "#00798c"}
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` to `path` as PNG without the drawing library's version in it."""
-    figure.savefig(path, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
 
 
 def _millions(value: float) -> str:

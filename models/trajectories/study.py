@@ -3,7 +3,7 @@ losses, checkpoint scores and loss curves. Tables in, tables out; verdicts on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -13,16 +13,18 @@ from features.errors import DataError
 from models.arrays import Floats
 from models.trajectories import learning, perplexity, trends
 from models.trajectories.descent import double_descent, rise_then_fall
+from models.trajectories.findings import findings
 from models.trajectories.settings import TraceSettings
 from models.trajectories.study_scores import study_checkpoints
+from models.trajectories.verdict import Finding
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Tables of the study by name, each with sorted rows, and `trajectories`: model -> (steps, losses (n, items))."""
+    """Tables of the study by name, each with sorted rows, and the findings of the literature held against them."""
 
     tables: dict[str, pd.DataFrame]
-    trajectories: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    findings: list[Finding]
 
 
 def trace(items: pd.DataFrame, checkpoints: pd.DataFrame, curves: pd.DataFrame, settings: TraceSettings) -> Trace:
@@ -37,7 +39,7 @@ def trace(items: pd.DataFrame, checkpoints: pd.DataFrame, curves: pd.DataFrame, 
     tables = study_items(trajectories, columns, sizes, settings)
     tables |= study_checkpoints(checkpoints, settings)
     tables |= study_curves(curves, settings)
-    return Trace(tables, trajectories)
+    return Trace(tables, findings(tables, settings.alpha))
 
 
 def item_trajectories(
