@@ -22,6 +22,8 @@ TAG_WORK = Path(".progress/tags")
 LINEAGE = Path("data/lineage")
 GENERATION_REPORT = REPORTS / "generations"
 LAWS = REPORTS / "laws"
+TRAJECTORIES = REPORTS / "trajectories"
+MIXTURES = REPORTS / "mixtures"
 
 
 def target(benchmark: str) -> Path:
