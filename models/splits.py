@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ConfigError, DataError
-from models.engine import Cell
+from models.engine import Cell, FoldRows
 
 Indices = NDArray[np.int64]
 
@@ -49,8 +51,7 @@ class Protocol:
         )
 
 
-@dataclass(frozen=True)
-class Fold:
+class Fold(NamedTuple):
     """Row indices of one training and its test part."""
 
     train: Indices
@@ -69,6 +70,11 @@ class Splits:
     outer: tuple[Fold, ...]
     inner: tuple[tuple[Fold, ...], ...]
     set_aside: tuple[Indices, ...]
+
+    @cached_property
+    def inner_rows(self) -> FoldRows:
+        """All inner folds, those of the first outer fold first."""
+        return FoldRows.of([fold for folds in self.inner for fold in folds])
 
 
 def random_splits(n: int, seed: int, protocol: Protocol) -> Splits:
