@@ -1,0 +1,49 @@
+# `make repro` and `make test` are all a newcomer needs; both build .venv first when it is not there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := False
+export DVC_NO_ANALYTICS := 1
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
+
+.PHONY: help env repro test test-all ui lint bench paper clean
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+env: $(VENV)/.core  ## create .venv with the pinned core
+$(VENV)/.core: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "foretell needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the core (1-3 minutes)"
+	$(PIP_INSTALL) -r requirements.lock
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.core
+	@echo "installing the test tools"
+	$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@
+
+repro: $(VENV)/.core  ## get the data, run the whole pipeline, register the predictors
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/foretell repro
+
+test: $(VENV)/.dev  ## the fast tests (about a minute)
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+
+test-all: $(VENV)/.dev  ## every test, real servers and a browser included where they are installed
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+ui: $(VENV)/.core  ## open the runs and the registry on http://127.0.0.1:5000
+	$(BIN)/foretell ui
+
+lint: $(VENV)/.dev  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## speed, measured side by side on this machine
+	$(BIN)/python -m pipelines.bench
+
+clean:  ## remove the environment and every computed file (facts stay)
+	rm -rf $(VENV) mlflow.db mlartifacts data/tables data/selected data/errors data/explained data/predictors .locks

@@ -1,0 +1,151 @@
+"""Checks every raw table against its suite and reduces the result to two things: a small summary that is equal
+whenever the data are equal, and a list of problems a person can act on (table, row, column, rule, value)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.data_context import FileDataContext
+from great_expectations.data_context.types.base import ProgressBarsConfig
+
+from expectations.suites import Suite, suite_for
+from features.errors import DataError
+from features.raw import lenient_numbers, read_text
+from features.schema import MODELS, RAW_TABLES
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken rule in one place; `row` names the key columns' values, `value` the offending cell."""
+
+    table: str
+    row: str
+    column: str
+    rule: str
+    value: str
+
+    def __str__(self) -> str:
+        where = ", ".join(part for part in (self.row, self.column) if part)
+        shown = f": {self.value}" if self.value else ""
+        return f"{self.table}: {where + ': ' if where else ''}expected {self.rule}{shown}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation found: `problems` in table order; `summary` counts rows and rules per table."""
+
+    problems: list[Problem]
+    summary: dict[str, Any]
+
+
+def validate(root: Path = Path(), docs: Path | None = None) -> Report:
+    """Check every raw table below `root`; `docs` is a folder that receives the HTML Data Docs (replaced whole)."""
+    problems: list[Problem] = []
+    summary: dict[str, Any] = {}
+    model_ids = _model_ids(root)
+    with _context() as context:
+        for name, table in RAW_TABLES.items():
+            try:
+                text = read_text(table, root)
+            except DataError as error:
+                path, _, message = str(error).partition(": ")
+                problems.append(Problem(name, "", "", f"a readable {path}", message))
+                continue
+            suite = suite_for(table, model_ids)
+            found = _check(context, suite, text)
+            problems += found
+            rules = len(suite.on_text) + len(suite.on_numbers)
+            summary[name] = {"rows": len(text), "rules": rules, "problems": len(found)}
+        if docs is not None:
+            _build_docs(context, docs)
+    return Report(problems, {"tables": summary, "problems": len(problems)})
+
+
+def _model_ids(root: Path) -> list[str]:
+    try:
+        return read_text(MODELS, root)["model_id"].dropna().tolist()
+    except DataError:
+        return []  # the models table's own problem is reported when its turn comes
+
+
+@contextmanager
+def _context() -> Iterator[FileDataContext]:
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = gx.get_context(mode="file", project_root_dir=folder)
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        yield context
+
+
+def _check(context: FileDataContext, suite: Suite, text: pd.DataFrame) -> list[Problem]:
+    numbers = lenient_numbers(suite.table, text)
+    if suite.derive is not None:
+        numbers = suite.derive(text, numbers)
+    layers = (("text", text, suite.on_text), ("numbers", numbers, suite.on_numbers))
+    problems: list[Problem] = []
+    for layer, frame, rules in layers:
+        name = f"{suite.table.name}_{layer}"
+        expectations = gx.ExpectationSuite(name=name, expectations=rules)
+        context.suites.add(expectations)
+        asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
+        definition = asset.add_batch_definition_whole_dataframe(name)
+        validation = context.validation_definitions.add(
+            gx.ValidationDefinition(name=name, data=definition, suite=expectations)
+        )
+        result = validation.run(
+            batch_parameters={"dataframe": frame},
+            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": list(suite.table.key)},
+        )
+        if len(result.results) != len(rules):
+            raise AssertionError(f"{name}: {len(rules)} rules were given, {len(result.results)} were checked")
+        for outcome in result.results:
+            problems += _problems(suite, outcome)
+    return problems
+
+
+def _problems(suite: Suite, outcome: Any) -> list[Problem]:
+    if outcome.success:
+        return []
+    config = outcome.expectation_config
+    rule = config.meta["rule"]
+    column = config.kwargs.get("column", "")
+    offenders = (outcome.result or {}).get("unexpected_index_list")
+    if not offenders:
+        observed = (outcome.result or {}).get("observed_value", outcome.exception_info)
+        return [Problem(suite.table.name, "", column, rule, str(observed))]
+    found = []
+    for offender in offenders:
+        row = " / ".join("(empty)" if pd.isna(offender[key]) else str(offender[key]) for key in suite.table.key)
+        value = offender.get(column, "")
+        found.append(Problem(suite.table.name, row, column.rstrip("_"), rule, _shown(value)))
+    return list(dict.fromkeys(found))
+
+
+def _shown(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return "(empty)"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _build_docs(context: FileDataContext, docs: Path) -> None:
+    context.build_data_docs()
+    site = next(Path(context.root_directory).rglob("local_site"))
+    if docs.exists():
+        shutil.rmtree(docs)
+    shutil.copytree(site, docs)
+
+

@@ -1,0 +1,132 @@
+"""One suite per raw table, as functions of its schema. Each suite has two parts: rules on the cells as text (columns,
+rows, keys, kinds, words, references) and rules on the cells as numbers (ranges, sums, the parameter count); a cell
+that is not a number breaks a text rule and is passed over by the number rules, so it is reported once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import great_expectations.expectations as gxe
+import pandas as pd
+from great_expectations.expectations.expectation import Expectation
+
+from features.architecture import count_params, recorded_architecture
+from features.raw import FLAGS, PATTERNS, typed
+from features.schema import MODELS, PRETRAINING, PUBLISHED_DESIGN, RAW_TABLES, SCORE_BOUNDS, SCORES, SHARES, Table
+
+SHARE_SUM_LIMIT = 100.5  # percent; published shares are rounded to whole or tenth percents
+PUBLISHED_SHARE_SUM_LIMIT = 103.5  # percent; SEA-LION 7B was published with 103.12 (the corrections mend it)
+COUNT_TOLERANCE = 0.01  # recorded against derived parameter count
+
+
+@dataclass
+class Suite:
+    """The rules of one table: `on_text` and `on_numbers` are lists of expectations, each with a `rule` in its meta;
+    `derive` adds the columns that number rules compare (its names end in `_`, they are no part of the table)."""
+
+    table: Table
+    on_text: list[Expectation] = field(default_factory=list)
+    on_numbers: list[Expectation] = field(default_factory=list)
+    derive: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None
+
+
+def suite_for(table: Table, model_ids: list[str]) -> Suite:
+    """The suite of `table`; `model_ids` are the ids of the models table, which references must name."""
+    suite = _schema_rules(table, model_ids)
+    extend = _EXTRA.get(table.name)
+    if extend:
+        extend(suite)
+    if not suite.on_text or not suite.on_numbers:
+        raise AssertionError(f"the suite of {table.name} is empty: every raw table needs rules on text and on numbers")
+    return suite
+
+
+def _schema_rules(table: Table, model_ids: list[str]) -> Suite:
+    suite = Suite(table)
+    text = suite.on_text
+    text.append(gxe.ExpectTableColumnsToMatchOrderedList(column_list=table.names, meta=_rule("columns as the schema")))
+    text.append(gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=_rule("at least one row")))
+    if len(table.key) > 1:
+        text.append(gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.key), meta=_rule("rows are unique")))
+    else:
+        text.append(gxe.ExpectColumnValuesToBeUnique(column=table.key[0], meta=_rule("rows are unique")))
+    for column in table.columns:
+        name = column.name
+        if not column.nullable:
+            text.append(gxe.ExpectColumnValuesToNotBeNull(column=name, meta=_rule("not empty")))
+        allowed = list(FLAGS) if column.kind == "flag" else list(column.allowed)
+        if allowed:
+            expected = f"one of {', '.join(allowed)}"
+            text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=allowed, meta=_rule(expected)))
+        if column.kind in PATTERNS:
+            pattern, expected = PATTERNS[column.kind], f"a {column.kind}"
+            text.append(gxe.ExpectColumnValuesToMatchRegex(column=name, regex=pattern, meta=_rule(expected)))
+        if column.low is not None and column.high is not None:
+            expected = f"from {column.low:g} to {column.high:g} {column.unit}"
+            suite.on_numbers.append(_between(name, column.low, column.high, expected))
+    for name, referred in table.references:
+        expected = f"a model_id of the {referred} table"
+        text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=model_ids, meta=_rule(expected)))
+    if not suite.on_numbers:  # a table of words only: its row count is its one number
+        suite.on_numbers.append(gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=_rule("at least one row")))
+    return suite
+
+
+def _rule(words: str) -> dict[str, str]:
+    return {"rule": words}
+
+
+def _between(column: str, low: float, high: float, rule: str) -> Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta=_rule(rule))
+
+
+def _shares_sum(suite: Suite, shares: tuple[str, ...], limit: float) -> None:
+    names = list(shares)
+
+    def derive(_: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        return numbers.assign(shares_sum_=numbers[names].sum(axis=1, min_count=1))
+
+    suite.derive = derive
+    rule = f"{' + '.join(names)} is at most {limit:g} percent"
+    suite.on_numbers.append(_between("shares_sum_", 0, limit, rule))
+
+
+def _count_agrees(suite: Suite) -> None:
+    def derive(text: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        return numbers.assign(count_ratio_=[_count_ratio(text.iloc[[i]]) for i in range(len(text))])
+
+    suite.derive = derive
+    rule = "total_params agrees within 1 % with the count derived from the architecture (ratio recorded / derived)"
+    suite.on_numbers.append(_between("count_ratio_", 1 - COUNT_TOLERANCE, 1 + COUNT_TOLERANCE, rule))
+
+
+def _count_ratio(row: pd.DataFrame) -> float:
+    try:
+        record = typed(MODELS, row).to_dict("records")[0]
+        return float(record["total_params"]) / count_params(recorded_architecture(record))[0]
+    except (ArithmeticError, TypeError, ValueError, LookupError):
+        return float("nan")  # a text rule names the unreadable cell
+
+
+def _score_bounds(suite: Suite) -> None:
+    def derive(_: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        split = {f"score_{metric}_": numbers["score"].where(numbers["metric"] == metric) for metric in SCORE_BOUNDS}
+        return numbers.assign(**split)
+
+    suite.derive = derive
+    for metric, (low, high) in SCORE_BOUNDS.items():
+        suite.on_numbers.append(_between(f"score_{metric}_", low, high, f"{metric} from {low:g} to {high:g}"))
+
+
+_EXTRA: dict[str, Callable[[Suite], None]] = {
+    MODELS.name: _count_agrees,
+    PRETRAINING.name: lambda suite: _shares_sum(suite, (*SHARES, "pct_other"), SHARE_SUM_LIMIT),
+    PUBLISHED_DESIGN.name: lambda suite: _shares_sum(suite, SHARES, PUBLISHED_SHARE_SUM_LIMIT),
+    SCORES.name: _score_bounds,
+}
+
+
+def all_suites(model_ids: list[str]) -> dict[str, Suite]:
+    """The suites of every raw table."""
+    return {name: suite_for(table, model_ids) for name, table in RAW_TABLES.items()}

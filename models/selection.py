@@ -1,0 +1,179 @@
+"""Forward selection: start from parameters and tokens, add the feature that lowers the nested error most, stop when
+none does by more than a threshold. The whole path is kept, so that "why not feature X?" has an answer."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from typing import Protocol as Interface
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.nested import Protocol, nested_cv, nested_cv_many, random_splits
+from models.parallel import Spread
+from models.task import Task
+
+Array = NDArray[np.float64]
+CHUNK = 6  # candidates a worker scores at a time
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A feature tried at a step: the mean nested MAE over seeds when it is added, and its spread over them."""
+
+    feature: str
+    mae: float
+    mae_std: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the features so far (`base`), their mean MAE, every candidate, and the one added ("" = none helps)."""
+
+    base: tuple[str, ...]
+    mae: float
+    added: str
+    candidates: tuple[Candidate, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Step:
+        """The inverse of `to_dict`."""
+        candidates = tuple(Candidate(**candidate) for candidate in plain["candidates"])
+        return cls(tuple(plain["base"]), plain["mae"], plain["added"], candidates)
+
+
+class Keeper(Interface):
+    """Remembers finished pieces of a long computation: `done` are those of an interrupted run."""
+
+    done: list[Any]
+
+    def keep(self, steps: Sequence[Any], text: str) -> None:
+        """Store all finished pieces and say `text`."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a selection runs: seeds 0..n_seeds-1 score a candidate; it is added while it lowers the mean MAE by more than
+    `threshold` (in score units)."""
+
+    protocol: Protocol
+    n_seeds: int
+    threshold: float
+
+
+def forward_select(
+    task: Task,
+    start: Sequence[str],
+    candidates: Sequence[str],
+    rule: Rule,
+    spread: Spread,
+    done: Sequence[Step] = (),
+    on_step: Callable[[Sequence[Step]], None] = lambda steps: None,
+) -> list[Step]:
+    """The path of forward selection from `start` through `candidates`, in catalog order (the first of equals wins).
+
+    `done` are steps already taken (a resumed selection); `on_step` receives the path after each step. The last step
+    adds nothing. The chosen features are `selected(path)`.
+    """
+    steps = list(done)
+    while not steps or steps[-1].added:
+        base = selected(steps) if steps else tuple(start)
+        current = _best(steps[-1]) if steps else float(_score_sets(task, rule, [base]).mean())
+        left = [name for name in candidates if name not in base]
+        chunks = [[(*base, name) for name in left[i : i + CHUNK]] for i in range(0, len(left), CHUNK)]
+        scored = spread.map(_Scorer(task, rule), chunks)
+        errors = np.concatenate(scored) if scored else np.empty((0, rule.n_seeds))
+        means = errors.mean(axis=1)
+        best = int(np.argmin(means)) if left else -1
+        helps = bool(left) and bool(current - means[best] > rule.threshold)
+        spread_of = errors.std(axis=1, ddof=1) if rule.n_seeds > 1 else np.zeros(len(left))
+        tried = tuple(
+            Candidate(name, float(means[i]), float(spread_of[i]), helps and i == best) for i, name in enumerate(left)
+        )
+        steps.append(Step(base, current, left[best] if helps else "", tried))
+        on_step(steps)
+    return steps
+
+
+def selected(path: Sequence[Step]) -> tuple[str, ...]:
+    """The features at the end of `path`."""
+    last = path[-1]
+    return (*last.base, last.added) if last.added else last.base
+
+
+def _best(step: Step) -> float:
+    return next(candidate.mae for candidate in step.candidates if candidate.chosen)
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    task: Task
+    rule: Rule
+
+    def __call__(self, feature_sets: list[tuple[str, ...]]) -> Array:
+        return _score_sets(self.task, self.rule, feature_sets)
+
+
+def _score_sets(task: Task, rule: Rule, feature_sets: Sequence[tuple[str, ...]]) -> Array:
+    """Nested MAE [sets, seeds] of each feature set."""
+    names = list(dict.fromkeys(name for features in feature_sets for name in features))
+    sets = [np.array([names.index(name) for name in features]) for features in feature_sets]
+    splits = [random_splits(len(task.scores), seed, rule.protocol) for seed in range(rule.n_seeds)]
+    results = nested_cv_many(task.columns(names), task.scores, sets, splits, rule.protocol)
+    return np.array([result.mae for result in results])
+
+
+def stability(
+    task: Task, start: Sequence[str], candidates: Sequence[str], rule: Rule, spread: Spread, n_resamples: int
+) -> dict[str, float]:
+    """Share of `n_resamples` selections, each on a random 80 % of the models, that choose each feature."""
+    counts: Counter[str] = Counter()
+    for resample in range(n_resamples):
+        rng = np.random.default_rng(resample)
+        n = len(task.scores)
+        rows = np.sort(rng.choice(n, size=int(0.8 * n), replace=False))
+        path = forward_select(task.subset(rows), start, candidates, rule, spread)
+        counts.update(selected(path)[len(start) :])
+    return {name: counts[name] / n_resamples for name in candidates if counts[name]}
+
+
+def nested_selection(
+    task: Task,
+    start: Sequence[str],
+    candidates: Sequence[str],
+    rule: Rule,
+    spread: Spread,
+    n_seeds: int,
+    keep: Keeper,
+) -> list[float]:
+    """MAE of each seed when features are selected anew inside every outer training fold [n_seeds].
+
+    In seed s's outer fold, `forward_select` sees the training part only; the chosen features are then tuned on its
+    inner folds and predict the test part. `keep` holds the folds that are done (a resumed run) and hears of each new
+    one. The first fold's duration, times the number of folds, is the stated cost.
+    """
+    splits = [random_splits(len(task.scores), seed, rule.protocol) for seed in range(n_seeds)]
+    units = [(seed, fold) for seed, split in enumerate(splits) for fold in range(len(split.outer))]
+    errors = [float(error) for error in keep.done]
+    started = time.monotonic()
+    for position, (seed, fold) in enumerate(units):
+        if position < len(errors):
+            continue
+        train = np.sort(splits[seed].outer[fold].train)
+        path = forward_select(task.subset(train), start, candidates, rule, spread)
+        columns = task.columns(selected(path))
+        result = nested_cv(columns, task.scores, [splits[seed]], rule.protocol)
+        errors.append(float(result.fold_mae[0, fold]))
+        passed = time.monotonic() - started
+        left = passed / (position + 1 - len(keep.done)) * (len(units) - position - 1)
+        keep.keep(errors, f"fold {position + 1} of {len(units)}: MAE {errors[-1]:.5f}, about {left:.0f} s left")
+    return np.array(errors).reshape(n_seeds, -1).mean(axis=1).tolist()

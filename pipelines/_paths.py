@@ -1,0 +1,23 @@
+"""Where each stage's files are. One line per product, so that a path is spelled once."""
+
+from pathlib import Path
+
+VALIDATION = Path("reports/validation.json")
+VALIDATION_PROBLEMS = Path("reports/validation_problems.csv")
+DATA_DOCS = Path("reports/data_docs")
+TABLES = Path("data/tables")
+DESIGN_TABLE = TABLES / "design.parquet"
+SCORE_TABLE = TABLES / "scores.parquet"
+LEFT_OUT = TABLES / "left_out.csv"
+ENCODING = TABLES / "encoding.json"
+SELECTED = Path("data/selected")
+ERRORS = Path("data/errors")
+NESTED = Path("data/nested")
+EXPLAINED = Path("data/explained")
+PREDICTORS = Path("data/predictors")
+REPORTS = Path("reports")
+
+
+def target(benchmark: str) -> Path:
+    """The slice of the score table that one benchmark's stages read."""
+    return TABLES / "benchmarks" / f"{benchmark}.parquet"

@@ -1,0 +1,39 @@
+"""Stage `evaluate`: every predictor of one benchmark on the same seeds and folds.
+
+Reads the design table, the benchmark's scores and its selected features; writes data/errors/<benchmark>/: errors.csv
+(per predictor, scheme, seed and fold), predictions.parquet (out of fold) and choices.csv (the grid cells chosen).
+"""
+
+from features.catalog import DESIGN_GROUPS, SCALE, feature_names
+from features.schema import BENCHMARKS
+from models.evaluation import Plan, evaluate
+from models.search import search_grid
+from pipelines._params import load_params
+from pipelines._paths import ERRORS, SELECTED
+from pipelines._progress import Progress
+from pipelines._stage import argument, read_json, run_stage, write_csv, write_parquet
+from pipelines._tables import protocol_of, read_task, spread_of
+
+
+def main() -> None:
+    """Write one benchmark's errors, predictions and choices."""
+    benchmark = argument(BENCHMARKS)
+    params = load_params()
+    cfg, task = params.evaluate, read_task(benchmark)
+    chosen = read_json(SELECTED / f"{benchmark}.json")
+    feature_sets = {
+        "scaling_laws": SCALE,
+        "every_design": feature_names(task.encoding.view, DESIGN_GROUPS),
+        **{predictor: tuple(choice["features"]) for predictor, choice in chosen.items()},
+    }
+    plan = Plan(protocol_of(params), cfg.seeds, cfg.family_seeds, cfg.lightgbm)
+    progress = Progress(f"evaluate {benchmark}", total=plan.pieces(feature_sets))
+    found = evaluate(task, feature_sets, plan, search_grid, cfg.storage, spread_of(params), progress.advance)
+    folder = ERRORS / benchmark
+    write_csv(folder / "errors.csv", found.errors, ["predictor", "scheme", "seed", "fold"])
+    write_csv(folder / "choices.csv", found.choices, ["predictor", "scheme", "seed", "fold"])
+    write_parquet(folder / "predictions.parquet", found.predictions, ["predictor", "scheme", "seed", "model_id"])
+
+
+if __name__ == "__main__":
+    run_stage(main)

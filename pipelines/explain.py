@@ -1,0 +1,53 @@
+"""Stage `explain`: exact tree SHAP of one benchmark's tree predictors on held-out rows, with figures.
+
+Reads the tables, the selected features and the grid cells that `evaluate` chose; writes data/explained/<benchmark>/:
+per predictor shap.parquet (raw values), importance.csv, beeswarm.png and bar.png, and dependence plots.
+"""
+
+import pandas as pd
+
+from features.catalog import DESIGN_GROUPS, SCALE, feature_names
+from features.schema import BENCHMARKS
+from models.explanation import held_out_shap, importance, mean_per_model
+from models.figures import bar, beeswarm, dependence
+from models.nested import random_splits
+from models.reading import chosen_cells
+from pipelines._params import load_params
+from pipelines._paths import ERRORS, EXPLAINED, SELECTED
+from pipelines._progress import Progress
+from pipelines._stage import argument, read_json, run_stage, write_csv, write_figure, write_parquet
+from pipelines._tables import protocol_of, read_task
+
+DEPENDENCE = ("pct_code", "pct_web")
+
+
+def main() -> None:
+    """Write one benchmark's explanations."""
+    benchmark = argument(BENCHMARKS)
+    params = load_params()
+    task, protocol = read_task(benchmark), protocol_of(params)
+    choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
+    feature_sets = {
+        "scaling_laws": SCALE,
+        "every_design": feature_names(task.encoding.view, DESIGN_GROUPS),
+        **{name: tuple(choice["features"]) for name, choice in read_json(SELECTED / f"{benchmark}.json").items()},
+    }
+    splits = [random_splits(len(task.scores), seed, protocol) for seed in range(params.explain.seeds)]
+    progress = Progress(f"explain {benchmark}", total=len(feature_sets))
+    for predictor, features in feature_sets.items():
+        folder = EXPLAINED / benchmark / predictor
+        cells = chosen_cells(choices, predictor, "random", len(splits), protocol.outer_folds)
+        shap = held_out_shap(task, features, splits, cells)
+        title = f"{BENCHMARKS[benchmark].title}: {predictor}"
+        write_parquet(folder / "shap.parquet", shap)
+        write_csv(folder / "importance.csv", importance(shap))
+        write_figure(folder / "beeswarm.png", beeswarm(*mean_per_model(shap), title))
+        write_figure(folder / "bar.png", bar(importance(shap), title))
+        for feature in DEPENDENCE:
+            if feature in features:
+                write_figure(folder / f"dependence_{feature}.png", dependence(shap, feature, title))
+        progress.advance(predictor)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,50 @@
+"""Stage `fit`: the predictor of one benchmark that gets registered, refitted on all its models, with its interval.
+
+Reads the tables, the selected features and the errors; writes data/predictors/<benchmark>/: XGBoost boosters (final.ubj
+and one per calibration fold), training.csv, coverage.json and predictor.yaml, the card that says how to read them.
+"""
+
+import pandas as pd
+
+from features.catalog import DESIGN_GROUPS, SCALE, feature_names
+from features.schema import BENCHMARKS
+from models.fitting import card, fit, measure_coverage
+from models.nested import family_splits, random_splits
+from models.reading import beats_median
+from pipelines._params import load_params
+from pipelines._paths import ERRORS, PREDICTORS, SELECTED
+from pipelines._stage import argument, atomic, read_json, run_stage, write_csv, write_json, write_yaml
+from pipelines._tables import protocol_of, read_task
+
+
+def main() -> None:
+    """Write one benchmark's predictor."""
+    benchmark = argument(BENCHMARKS)
+    params = load_params()
+    cfg, task, protocol = params.fit, read_task(benchmark), protocol_of(params)
+    feature_sets = {"scaling_laws": SCALE, "every_design": feature_names(task.encoding.view, DESIGN_GROUPS)}
+    chosen = read_json(SELECTED / f"{benchmark}.json")
+    feature_sets |= {predictor: tuple(choice["features"]) for predictor, choice in chosen.items()}
+    features = feature_sets[cfg.predictor]
+    fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)
+    seeds = range(cfg.coverage_seeds)
+    held_out = {
+        "random": [random_splits(len(task.scores), seed, protocol) for seed in seeds],
+        "family": [family_splits(task.families, seed, protocol) for seed in seeds],
+    }
+    covered = {
+        scheme: measure_coverage(task, features, protocol, splits, cfg.calibration_folds, cfg.level)
+        for scheme, splits in held_out.items()
+    }
+    predictable = beats_median(pd.read_csv(ERRORS / benchmark / "errors.csv"), cfg.predictor)
+    folder = PREDICTORS / benchmark
+    for name, booster in fitted.boosters().items():
+        with atomic(folder / name) as temporary:
+            temporary.write_bytes(booster.save_raw("ubj"))
+    write_csv(folder / "training.csv", fitted.training)
+    write_json(folder / "coverage.json", {"level": cfg.level, **covered})
+    write_yaml(folder / "predictor.yaml", card(task, cfg.predictor, features, fitted, cfg.level, predictable))
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,34 @@
+"""Stage `tabulate`: turn the raw tables into the design table and the score table of one view.
+
+Reads data/raw/*.csv; writes data/tables/design.parquet, scores.parquet, one slice of scores per benchmark (so that a
+changed score re-runs its benchmark only), encoding.json and left_out.csv (every model not used, with the reason).
+"""
+
+from features.encoding import Encoding
+from features.raw import read_raw
+from features.schema import RAW_TABLES
+from features.tabulate import tabulate
+from pipelines._params import load_params
+from pipelines._paths import DESIGN_TABLE, ENCODING, LEFT_OUT, SCORE_TABLE, target
+from pipelines._stage import run_stage, write_csv, write_json, write_parquet
+
+
+def main() -> None:
+    """Write the tables of the view that params.yaml names."""
+    params = load_params()
+    cfg = params.tabulate
+    raw = {name: read_raw(table) for name, table in RAW_TABLES.items()}
+    tables = tabulate(raw, cfg.view, params.benchmarks, cfg.min_models)
+    write_parquet(DESIGN_TABLE, tables.design)
+    write_parquet(SCORE_TABLE, tables.scores)
+    write_json(ENCODING, Encoding.of(tables.design, cfg.view).to_dict())
+    write_csv(LEFT_OUT, tables.left_out)
+    for slug in params.benchmarks:
+        scores = tables.scores
+        write_parquet(target(slug), scores.loc[scores["benchmark"] == slug, ["model_id", "score"]])
+    out = tables.left_out["reason"].where(tables.left_out["benchmark"] == "").dropna()
+    print(f"{cfg.view}: {len(tables.design)} models, {len(tables.scores)} scores; left out everywhere: {len(out)}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
