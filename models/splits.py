@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -77,9 +77,11 @@ class Splits:
         return FoldRows.of([fold for folds in self.inner for fold in folds])
 
 
+@lru_cache(maxsize=1024)
 def random_splits(n: int, seed: int, protocol: Protocol) -> Splits:
     """Shuffled K-folds over `n` rows, seeded by `seed` on both levels, as scikit-learn's KFold makes them.
 
+    Made once per seed and kept, because a selection asks for the same ones thousands of times; do not write into them.
     With a holdout, scikit-learn's train_test_split takes that share out of each outer training part; it is never used.
     Raises DataError where there are too few rows for the folds.
     """
