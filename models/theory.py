@@ -12,7 +12,7 @@ from features.schema import BENCHMARKS
 
 
 def laws_section(benchmarks: Mapping[str, Any], chinchilla: Mapping[str, Any]) -> str:
-    """How much of each benchmark is just scale, and the loss law of the Chinchilla points. `benchmarks` and `chinchilla`
+    """How much of each benchmark is just scale, and the loss law of the Chinchilla points. The arguments
     are the contents of reports/laws/benchmarks.json and chinchilla.json."""
     lines = ["| benchmark | R² of a power law in parameters and tokens | 90 % interval |", "|---|---|---|"]
     for slug, fit in benchmarks.items():
