@@ -7,11 +7,11 @@ A score is bounded and a power law is not, so Kaplan's form is fitted to the *od
 
     o(N, D) = [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D,    o = e / (1 - e),    e = (s - best) / (worst - best),
 
-where e is the share of the way from the best score (accuracy 1, Brier 0) to the worst. For small errors the odds are the
-error and the law is Kaplan's (2020, eq. 1.5); at the other end it saturates instead of leaving the scale. Small models
-stay at chance, so `worst` is either the end of the scale (accuracy 0, Brier 2) or the level of the weakest twentieth of
-the models fitted, whichever leaves the smaller error on them. R-squared is taken in score space, where predictors are
-compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
+where e is the share of the way from the best score (accuracy 1, Brier 0) to the worst. For small errors the odds are
+the error and the law is Kaplan's (2020, eq. 1.5); at the other end it saturates instead of leaving the scale. Small
+models stay at chance, so `worst` is either the end of the scale (accuracy 0, Brier 2) or the level of the weakest
+twentieth of the models fitted, whichever leaves the smaller error on them. R-squared is taken in score space, where
+predictors are compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
 """
 
 from collections.abc import Callable
