@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from features.errors import ConfigError
 from features.schema import BENCHMARKS
+from lms.tag_settings import TagSettings
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -65,6 +66,15 @@ class Fit(Section):
     coverage_seeds: Count
 
 
+class FitLaws(Section):
+    bootstrap: Annotated[int, Field(ge=100)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    leave_out: dict[str, Count]
+    fit_up_to_params: dict[str, Annotated[float, Field(ge=1e4)]]
+    budgets_flops: tuple[Annotated[float, Field(ge=1e12)], ...]
+    benchmark_bootstrap: Annotated[int, Field(ge=20)]
+
+
 class Trace(Section):
     alpha: Annotated[float, Field(gt=0, lt=1)]
     skip_fraction: Share
@@ -108,9 +118,11 @@ class Params(Section):
     evaluate: Evaluate
     explain: Explain
     fit: Fit
+    fit_laws: FitLaws
     trace: Trace
     mix: Mix
     parallel: Parallel
+    tag: TagSettings
 
     @field_validator("benchmarks")
     @classmethod

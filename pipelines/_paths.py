@@ -16,6 +16,12 @@ NESTED = Path("data/nested")
 EXPLAINED = Path("data/explained")
 PREDICTORS = Path("data/predictors")
 REPORTS = Path("reports")
+GENERATIONS = Path("data/generations")
+TAGS = Path("data/tags")
+TAG_WORK = Path(".progress/tags")
+LINEAGE = Path("data/lineage")
+GENERATION_REPORT = REPORTS / "generations"
+LAWS = REPORTS / "laws"
 TRAJECTORIES = REPORTS / "trajectories"
 MIXTURES = REPORTS / "mixtures"
 

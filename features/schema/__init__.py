@@ -10,17 +10,8 @@ from features.schema.trajectories import CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE
 RAW_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        MODELS,
-        PRETRAINING,
-        CORPORA,
-        PUBLISHED_DESIGN,
-        CORRECTIONS,
-        SCORES,
-        GENERATIONS,
-        CHECKPOINT_SCORES,
-        ITEM_LOSSES,
-        MIXTURE_LOSSES,
-        MIXTURE_DOMAINS,
+        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS),
+        *(LOSS_POINTS, LOSS_CURVES, CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_LOSSES, MIXTURE_DOMAINS),
     )
 }
 
