@@ -95,7 +95,7 @@ def test_trees_choose_an_allowed_mixture_that_they_like_better() -> None:
 def test_a_reference_outside_the_bounds_is_answered_by_the_nearest_mixture() -> None:
     allowed = limits(NATURAL, high=[0.4, 1.0, 1.0], kind="tv", max_distance=0.2)
     assert distance("tv", allowed.feasible, NATURAL) == pytest.approx(0.1, abs=1e-6)
-    with pytest.raises(DataError, match="nearest mixture within the bounds is 0.1 away"):
+    with pytest.raises(DataError, match=r"nearest mixture within the bounds is 0\.1 away"):
         limits(NATURAL, high=[0.4, 1.0, 1.0], kind="tv", max_distance=0.05)
 
 

@@ -38,11 +38,12 @@ def checkpoint_table() -> pd.DataFrame:
                 skill = 1 / (1 + np.exp(-2.0 * (np.log10(size) + np.log10(tokens) - 19)))
                 for benchmark, chance in benchmarks:
                     perplexity = 5 + 60 * (1 - skill)
+                    row = (suite, f"{suite}-{size:g}", size, step, tokens, benchmark)
                     if benchmark in ("validation", "lambada_openai"):
-                        rows.append((suite, f"{suite}-{size:g}", size, step, tokens, benchmark, "perplexity", perplexity))
+                        rows.append((*row, "perplexity", perplexity))
                     if benchmark != "validation":
                         score = chance + 0.45 * skill + 0.003 * rng.standard_normal()
-                        rows.append((suite, f"{suite}-{size:g}", size, step, tokens, benchmark, "accuracy", score))
+                        rows.append((*row, "accuracy", score))
     columns = ["suite", "model", "total_params", "step", "tokens", "benchmark", "metric", "score"]
     table = pd.DataFrame(rows, columns=columns)
     table["score"] = table["score"].clip(lower=0.0)
