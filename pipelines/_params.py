@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from features.errors import ConfigError
 from features.schema import BENCHMARKS
+from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -80,6 +81,9 @@ class Params(Section):
     explain: Explain
     fit: Fit
     parallel: Parallel
+    record: RecordSettings
+    score: ScoreSettings
+    sample: SampleSettings
 
     @field_validator("benchmarks")
     @classmethod

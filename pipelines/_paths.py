@@ -16,6 +16,12 @@ NESTED = Path("data/nested")
 EXPLAINED = Path("data/explained")
 PREDICTORS = Path("data/predictors")
 REPORTS = Path("reports")
+RECORDS = Path("data/records")
+REGENERATED_SCORES = Path("data/scores")
+SCORE_ITEMS = Path("data/score_items")
+GENERATIONS = Path("data/generations")
+LINEAGE = Path("data/lineage")
+UNFINISHED = Path(".unfinished")
 
 
 def target(benchmark: str) -> Path:
