@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.catalog import FEATURES, View
-from features.schema import BENCHMARKS, Benchmark
+from features.schema import BENCHMARKS, GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, Benchmark
 
+INPUTS = (MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, GENERATIONS)
 PRETRAINED = ("from_scratch", "from_scratch_distilled", "continued_pretraining")
 
 

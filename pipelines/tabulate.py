@@ -6,8 +6,7 @@ changed score re-runs its benchmark only), encoding.json and left_out.csv (every
 
 from features.encoding import Encoding
 from features.raw import read_raw
-from features.schema import RAW_TABLES
-from features.tabulate import tabulate
+from features.tabulate import INPUTS, tabulate
 from pipelines._params import load_params
 from pipelines._paths import DESIGN_TABLE, ENCODING, LEFT_OUT, SCORE_TABLE, target
 from pipelines._stage import run_stage, write_csv, write_json, write_parquet
@@ -17,7 +16,7 @@ def main() -> None:
     """Write the tables of the view that params.yaml names."""
     params = load_params()
     cfg = params.tabulate
-    raw = {name: read_raw(table) for name, table in RAW_TABLES.items()}
+    raw = {table.name: read_raw(table) for table in INPUTS}
     tables = tabulate(raw, cfg.view, params.benchmarks, cfg.min_models)
     write_parquet(DESIGN_TABLE, tables.design)
     write_parquet(SCORE_TABLE, tables.scores)

@@ -145,10 +145,10 @@ def test_a_changed_record_makes_its_own_stages_again(
     for record in tiny_records:
         shutil.move(record["location"], away / record["slug"])
     try:
-        shutil.rmtree(repository.root / ".unfinished")
+        shutil.rmtree(repository.root / ".progress")
         assert repository.repro()[0] == set()
         repository.params([neox, llama], benchmark_data, sample={"temperature": 0.7})
-        ran, done = repository.repro(check=False)
+        _, done = repository.repro(check=False)
     finally:
         for record in tiny_records:
             shutil.move(away / record["slug"], record["location"])

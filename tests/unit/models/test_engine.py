@@ -161,7 +161,7 @@ def test_refuses_what_it_cannot_equal():
     cells = [Cell(0.1, 2, 5)]
     with pytest.raises(DataError, match=r"column 0 is infinite"):
         engine.rank_table(np.array([[np.inf]]))
-    with pytest.raises(DataError, match="256 distinct values in 300 training rows"):
+    with pytest.raises(DataError, match="column 0 has more than 256 distinct values"):
         table = engine.rank_table(rng.random((300, 1)))
         engine.predict(table, np.zeros(300), np.arange(300), np.array([0]), cells)
     with pytest.raises(DataError, match="finite target"):
