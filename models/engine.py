@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import DataError
-from models.engine_kernels import MAX_BINS, bin_columns, boost
+from models.engine_kernels import MAX_BINS, bin_columns
+from models.engine_small import boost_grid
 
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
@@ -47,12 +48,13 @@ class RankedTable:
     offsets: NDArray[np.int64]
 
     @property
-    def n_rows(self) -> int:
-        return int(self.codes.shape[0])
-
-    @property
     def n_columns(self) -> int:
         return int(self.codes.shape[1])
+
+    @property
+    def n_distinct(self) -> NDArray[np.int64]:
+        """Distinct values of each column, [f]."""
+        return np.diff(self.offsets)
 
 
 def rank_table(x: FloatArray) -> RankedTable:
@@ -114,7 +116,7 @@ def predict(
     out = np.empty((len(ensembles), sizes.size, test.size), np.float32)
     rates = np.asarray([rate for rate, _ in ensembles], dtype=np.float32)
     depths = np.asarray([depth for _, depth in ensembles], dtype=np.int64)
-    boost(train_bins, test_bins, starts, y32, rates, depths, sizes, out)
+    boost_grid(train_bins, test_bins, starts, y32, rates, depths, sizes, out)
     return out[where[:, 0], where[:, 1]]
 
 

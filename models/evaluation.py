@@ -37,16 +37,6 @@ Setting = dict[str, float | int]
 Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array], str], Array]
 FitPredict = Callable[[Array, Array, Array], Array]
 
-TITLES = {
-    "median": "median",
-    "log_linear": "log-linear",
-    "scaling_laws": "scale only (trees)",
-    "every_design": "every design feature (trees)",
-    "selected_design": "selected design features (trees)",
-    "all_features": "all features, selected (trees)",
-    "scaling_laws_lightgbm": "scale only (LightGBM)",
-    "all_features_lightgbm": "all features, selected (LightGBM)",
-}
 BASELINES = {"median": median_fit_predict, "log_linear": log_linear_fit_predict}
 CROSS_CHECKED = ("scaling_laws", "all_features")
 RANDOM, FAMILY = "random", "family"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,25 +35,38 @@ class Learner(Protocol):
         ...
 
 
+class EngineTable(NamedTuple):
+    """A table ranked for the engine, and its float32 values for feature sets that go to XGBoost."""
+
+    ranked: engine.RankedTable
+    x: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class EngineLearner:
-    """This project's engine: XGBoost's predictions to the last bit, for tables of up to 256 distinct values."""
+    """This project's engine: XGBoost's predictions to the last bit.
+
+    A feature set with a column of more than 256 distinct values in the table is handed over to XGBoost, whose own
+    binning the engine does not copy; predictions are XGBoost's either way.
+    """
 
     name: str = "engine"
 
-    def prepare(self, x: FloatArray) -> engine.RankedTable:
-        return engine.rank_table(x)
+    def prepare(self, x: FloatArray) -> EngineTable:
+        return EngineTable(engine.rank_table(x), np.asarray(x, dtype=np.float32))
 
     def predict(
         self,
-        table: engine.RankedTable,
+        table: EngineTable,
         columns: IndexArray,
         y: FloatArray,
         train: IndexArray,
         test: IndexArray,
         cells: Sequence[Cell],
     ) -> NDArray[np.float32]:
-        return engine.predict(table, y, train, test, cells, columns)
+        if (table.ranked.n_distinct[columns] > engine.MAX_BINS).any():
+            return XGBoostLearner().predict(table.x, columns, y, train, test, cells)
+        return engine.predict(table.ranked, y, train, test, cells, columns)
 
 
 def _trees_by_ensemble(cells: Sequence[Cell]) -> dict[tuple[float, int], int]:

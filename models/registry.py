@@ -4,11 +4,13 @@ is there is found by its `dvc.stage_hash`, a partial one is completed, and nothi
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,6 +240,21 @@ class Store:
         return folders[0]
 
 
+def serve_pages(port: int) -> None:
+    """Serve the local store's pages on 127.0.0.1 until interrupted; one worker and no background jobs, so that it is up
+    in seconds. Raises TrackingError when the store is on a server, which has its own pages."""
+    store = Store()
+    if store.uri.startswith("http"):
+        raise TrackingError(f"MLFLOW_TRACKING_URI is {store.uri}: open that address in a browser")
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri, "--workers", "1"]
+    command += ["--default-artifact-root", (store.root / "mlartifacts").as_uri()]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        subprocess.run(command, env=environment, check=False)
+
+
 def example_query(predictor: Any) -> pd.DataFrame:
     """Two rows of raw design words and numbers for the predictor's features: a training model's own values."""
     rows = predictor.card["examples"]
@@ -264,7 +281,7 @@ def _pinned(name: str) -> str:
     return f"{name}=={version(name)}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _readable(uri: str) -> Iterator[None]:
     """Turn MLflow's errors of reachability and permission into one TrackingError that says how to mend them."""
     shown = uri.split("@")[-1]

@@ -3,15 +3,17 @@ none does by more than a threshold. The whole path is kept, so that "why not fea
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.nested import Protocol, nested_cv_many, random_splits
+from models.nested import Protocol, nested_cv, nested_cv_many, random_splits
 from models.parallel import Spread
 from models.task import Task
 
@@ -47,6 +49,15 @@ class Step:
         """The inverse of `to_dict`."""
         candidates = tuple(Candidate(**candidate) for candidate in plain["candidates"])
         return cls(tuple(plain["base"]), plain["mae"], plain["added"], candidates)
+
+
+class Keeper(Interface):
+    """Remembers finished pieces of a long computation: `done` are those of an interrupted run."""
+
+    done: list[Any]
+
+    def keep(self, steps: Sequence[Any], text: str) -> None:
+        """Store all finished pieces and say `text`."""
 
 
 @dataclass(frozen=True)
@@ -133,3 +144,36 @@ def stability(
         path = forward_select(task.subset(rows), start, candidates, rule, spread)
         counts.update(selected(path)[len(start) :])
     return {name: counts[name] / n_resamples for name in candidates if counts[name]}
+
+
+def nested_selection(
+    task: Task,
+    start: Sequence[str],
+    candidates: Sequence[str],
+    rule: Rule,
+    spread: Spread,
+    n_seeds: int,
+    keep: Keeper,
+) -> list[float]:
+    """MAE of each seed when features are selected anew inside every outer training fold [n_seeds].
+
+    In seed s's outer fold, `forward_select` sees the training part only; the chosen features are then tuned on its
+    inner folds and predict the test part. `keep` holds the folds that are done (a resumed run) and hears of each new
+    one. The first fold's duration, times the number of folds, is the stated cost.
+    """
+    splits = [random_splits(len(task.scores), seed, rule.protocol) for seed in range(n_seeds)]
+    units = [(seed, fold) for seed, split in enumerate(splits) for fold in range(len(split.outer))]
+    errors = [float(error) for error in keep.done]
+    started = time.monotonic()
+    for position, (seed, fold) in enumerate(units):
+        if position < len(errors):
+            continue
+        train = np.sort(splits[seed].outer[fold].train)
+        path = forward_select(task.subset(train), start, candidates, rule, spread)
+        columns = task.columns(selected(path))
+        result = nested_cv(columns, task.scores, [splits[seed]], rule.protocol)
+        errors.append(float(result.fold_mae[0, fold]))
+        passed = time.monotonic() - started
+        left = passed / (position + 1 - len(keep.done)) * (len(units) - position - 1)
+        keep.keep(errors, f"fold {position + 1} of {len(units)}: MAE {errors[-1]:.5f}, about {left:.0f} s left")
+    return np.array(errors).reshape(n_seeds, -1).mean(axis=1).tolist()

@@ -100,7 +100,8 @@ def family_splits(groups: Sequence[Hashable], seed: int, protocol: Protocol) -> 
     """Nested folds in which every family lies whole on one side, on both levels and in the part set aside.
 
     `groups` [n] names each row's family. Families are shuffled by the seed and dealt, one after the other, to the fold
-    with the fewest rows so far; those that still fit into the holdout's share are set aside in that order. Raises DataError where there are fewer families than folds.
+    with the fewest rows so far; those that still fit into the holdout's share are set aside in such an order. Raises
+    DataError where there are fewer families than folds.
     """
     names = {name: k for k, name in enumerate(dict.fromkeys(groups))}
     family = np.asarray([names[name] for name in groups], dtype=np.int64)

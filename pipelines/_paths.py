@@ -12,6 +12,7 @@ LEFT_OUT = TABLES / "left_out.csv"
 ENCODING = TABLES / "encoding.json"
 SELECTED = Path("data/selected")
 ERRORS = Path("data/errors")
+NESTED = Path("data/nested")
 EXPLAINED = Path("data/explained")
 PREDICTORS = Path("data/predictors")
 REPORTS = Path("reports")

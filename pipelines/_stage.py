@@ -129,6 +129,14 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not JSON ({error}); delete it and run `dvc repro`") from None
 
 
+def read_yaml(path: Path) -> Any:
+    """The YAML in `path`; DataError says how to make it when it is missing."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: not there yet; `dvc repro` writes it") from None
+
+
 def read_parquet(path: Path) -> pd.DataFrame:
     """The table in `path`; DataError says how to make it when it is missing or broken."""
     try:

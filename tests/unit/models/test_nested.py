@@ -52,6 +52,15 @@ def test_engine_and_xgboost_learner_give_the_same_result():
         np.testing.assert_array_equal(getattr(ours, field), getattr(theirs, field))
 
 
+def test_a_column_too_wide_for_the_engine_goes_to_xgboost():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((420, 2)), rng.random(420)
+    protocol = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(5, 10))
+    ours = nested_cv(x, y, [0], protocol)
+    theirs = nested_cv(x, y, [0], protocol, learner=learner_named("xgboost"))
+    np.testing.assert_array_equal(ours.predictions, theirs.predictions)
+
+
 def test_lightgbm_beats_the_median_and_repeats_itself():
     x, y, _ = small_table("hellaswag")
     once = nested_cv(x, y, [0], SMALL, learner=learner_named("lightgbm"))

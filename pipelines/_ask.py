@@ -1,0 +1,124 @@
+"""Asking the registered predictors: `foretell predict` and `foretell status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from features.errors import ConfigError, TrackingError
+from features.schema import BENCHMARKS
+from models.predictor import Predictor
+from models.registry import CANDIDATE, CHAMPION, Store
+from pipelines._params import load_params
+
+NOT_PREDICTABLE = "not predictable from design"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One benchmark's answer, with the version that gave it."""
+
+    benchmark: str
+    version: str
+    alias: str
+    lower_is_better: bool
+    row: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON: scores, interval, support and contributions."""
+        about = {"benchmark": self.benchmark, "version": self.version, "alias": self.alias}
+        return {**about, "lower_is_better": self.lower_is_better, **self.row}
+
+
+def answers(query: Mapping[str, Any], benchmarks: Sequence[str], level: float | None) -> list[Answer]:
+    """Ask the champion, or else the candidate, of each benchmark (default: every one in params.yaml).
+
+    Raises ConfigError for an unknown benchmark, DataError for a wrong query, TrackingError when nothing is registered.
+    """
+    unknown = [name for name in benchmarks if name not in BENCHMARKS]
+    if unknown:
+        raise ConfigError(f"--benchmark: unknown {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    store, found = Store(), []
+    for benchmark in benchmarks or load_params().benchmarks:
+        name = f"foretell-{benchmark}"
+        for alias in (CHAMPION, CANDIDATE):
+            version = store.alias(name, alias)
+            if version is None:
+                continue
+            predictor = Predictor.load(store.download(version))
+            check = predictor.encoding.check_query(query)
+            known = {feature: check.get(feature) for feature in predictor.features}
+            row = predictor.predict(pd.DataFrame([known]), level).to_dict("records")[0]
+            plain = {str(key): value for key, value in row.items()}
+            lower = bool(predictor.card["lower_is_better"])
+            found.append(Answer(benchmark, str(version.version), alias, lower, plain))
+            break
+    if not found:
+        raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
+    return found
+
+
+def print_answers(found: Sequence[Answer]) -> None:
+    """A table: benchmark, score, interval, support, nearest models."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, justify in (("benchmark", "left"), ("score", "right"), ("interval", "right")):
+        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
+    table.add_column("support")
+    table.add_column("nearest known models")
+    for answer in found:
+        row = answer.row
+        title = BENCHMARKS[answer.benchmark].title
+        support = row["support"] + (f": {row['support_reason']}" if row["support_reason"] else "")
+        if not row["predictable"]:
+            support = f"{NOT_PREDICTABLE}; {support}"
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        table.add_row(title, f"{row['score']:.3f}", interval, support, row["nearest"])
+    console = _console()
+    console.print(table)
+    lower = [BENCHMARKS[a.benchmark].title for a in found if a.lower_is_better]
+    if lower:
+        console.print(f"Brier scores (lower is better): {', '.join(lower)}", soft_wrap=True)
+    outside = [a for a in found if a.row["support"] == "outside"]
+    if outside:
+        console.print(f"Outside what the models show on {len(outside)} of {len(found)} benchmarks: do not rely on it.")
+
+
+def print_status() -> None:
+    """A table of what is registered."""
+    store = Store()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("benchmark", "champion", "candidate", "MAE", "new families", "coverage", "data", "note"):
+        table.add_column(heading, justify="right" if heading in ("MAE", "new families", "coverage") else "left")
+    for benchmark in load_params().benchmarks:
+        name = f"foretell-{benchmark}"
+        champion, candidate = store.alias(name, CHAMPION), store.alias(name, CANDIDATE)
+        shown = champion or candidate
+        if shown is None:
+            table.add_row(BENCHMARKS[benchmark].title, "-", "-", "", "", "", "", "not registered")
+            continue
+        metrics = store.client.get_run(str(shown.run_id)).data.metrics
+        predictable = metrics.get("predictable", 1.0) > 0
+        table.add_row(
+            BENCHMARKS[benchmark].title,
+            f"v{champion.version}" if champion else "-",
+            f"v{candidate.version}" if candidate else "-",
+            f"{metrics['mae_mean']:.4f}",
+            f"{metrics.get('family_mae', float('nan')):.4f}",
+            f"{metrics.get('coverage', float('nan')):.1%}",
+            shown.tags.get("data.version", "?"),
+            "" if predictable else NOT_PREDICTABLE,
+        )
+    console = _console()
+    console.print(f"store: {store.uri}", soft_wrap=True, highlight=False)
+    console.print(table)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=160)

@@ -1,0 +1,141 @@
+"""The `foretell` command. Each subcommand reads its options, calls one function and prints; heavy libraries are
+imported inside, so that `--help` is quick. Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from features.errors import ForetellError
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+app = typer.Typer(
+    help="What will this language model score, before anyone trains it?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking.",
+)
+data = typer.Typer(help="The raw tables.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+def run() -> None:
+    """Entry point: known errors become one message on stderr and their exit code."""
+    try:
+        app()
+    except ForetellError as error:
+        print(f"foretell: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+Number = Annotated[float | None, typer.Option()]
+
+
+@app.command()
+def predict(
+    params: Annotated[float | None, typer.Option(help="parameters, embeddings included (7e9)")] = None,
+    tokens: Annotated[float | None, typer.Option(help="training tokens seen (2e12)")] = None,
+    web: Annotated[float | None, typer.Option(help="percent of web text in the pretraining data")] = None,
+    code: Annotated[float | None, typer.Option(help="percent of code")] = None,
+    books: Annotated[float | None, typer.Option(help="percent of books")] = None,
+    reference: Annotated[float | None, typer.Option(help="percent of reference works and Q&A")] = None,
+    academic: Annotated[float | None, typer.Option(help="percent of academic text")] = None,
+    english: Annotated[float | None, typer.Option(help="percent of English")] = None,
+    width: Annotated[float | None, typer.Option(help="d_model")] = None,
+    heads: Annotated[float | None, typer.Option(help="query heads")] = None,
+    mlp_ratio: Annotated[float | None, typer.Option(help="feed-forward width over model width")] = None,
+    positions: Annotated[str | None, typer.Option(help="alibi, learned, rope, sinusoidal")] = None,
+    norm: Annotated[str | None, typer.Option(help="non-parametric, parametric, rmsnorm")] = None,
+    attention: Annotated[str | None, typer.Option(help="full, gqa, local, mqa")] = None,
+    biases: Annotated[str | None, typer.Option(help="all, attn_only, ln_only, none, some")] = None,
+    block: Annotated[str | None, typer.Option(help="parallel, sequential")] = None,
+    activation: Annotated[str | None, typer.Option(help="geglu, gelu, relu, swiglu")] = None,
+    context: Annotated[float | None, typer.Option(help="context length of pretraining, in tokens")] = None,
+    batch_tokens: Annotated[float | None, typer.Option(help="tokens in a pretraining batch (4e6)")] = None,
+    benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
+    level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,
+) -> None:
+    """Predict scores from a design. What is left out counts as unknown."""
+    query = {
+        "total_params": params,
+        "tokens_billions": None if tokens is None else tokens / 1e9,
+        "pct_web": web,
+        "pct_code": code,
+        "pct_books": books,
+        "pct_reference": reference,
+        "pct_academic": academic,
+        "pct_english": english,
+        "d_model": width,
+        "n_heads": heads,
+        "mlp_ratio": mlp_ratio,
+        "positional_embeddings": positions,
+        "layer_norm_type": norm,
+        "attention_variant": attention,
+        "biases": biases,
+        "block_type": block,
+        "activation": activation,
+        "sequence_length": context,
+        "batch_tokens_millions": None if batch_tokens is None else batch_tokens / 1e6,
+    }
+    from pipelines._ask import answers, print_answers
+
+    found = answers({name: value for name, value in query.items() if value is not None}, benchmark or [], level)
+    if as_json:
+        print(json.dumps([answer.to_dict() for answer in found], indent=1))
+    else:
+        print_answers(found)
+
+
+@app.command()
+def status() -> None:
+    """Per benchmark: champion, candidate, their errors, and the data they were made from."""
+    from pipelines._ask import print_status
+
+    print_status()
+
+
+@app.command()
+def repro() -> None:
+    """Get the data, run the whole pipeline, register the predictors, and say where everything is."""
+    from pipelines._repro import reproduce
+
+    reproduce()
+
+
+@app.command()
+def track() -> None:
+    """Make the MLflow store (MLFLOW_TRACKING_URI, or mlflow.db here) hold what the files say; safe to repeat."""
+    from pipelines._params import load_params
+    from pipelines.track import describe, make_store_match
+
+    make_store_match(*describe(load_params()))
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 5000) -> None:
+    """Open the local runs and registry in MLflow's pages, on this machine only."""
+    from models.registry import serve_pages
+
+    serve_pages(port)
+
+
+@data.command("diff")
+def data_diff(
+    revision: Annotated[str, typer.Argument(help="git revision to compare with")] = "HEAD",
+    other: Annotated[str, typer.Argument(help="second revision; left out: the files as they are now")] = "",
+) -> None:
+    """What changed in the raw tables, row by row and field by field."""
+    from pipelines._history import print_changes
+
+    print_changes(revision, other)
+
+
+if __name__ == "__main__":
+    run()
