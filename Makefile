@@ -45,5 +45,11 @@ lint: $(VENV)/.dev  ## ruff and mypy
 bench: $(VENV)/.dev  ## speed, measured side by side on this machine
 	$(BIN)/python -m pipelines.bench
 
+paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 10 seeds to select) in .paper/
+	rm -rf .paper && git clone -q . .paper
+	cd .paper && export PATH="$(CURDIR)/$(BIN):$$PATH" && dvc pull -q && dvc exp run -q compare \
+	  -S tabulate.view=published -S protocol.holdout=0.2 -S select.seeds=10
+	@echo "report: .paper/reports/report.md"
+
 clean:  ## remove the environment and every computed file (facts stay)
 	rm -rf $(VENV) mlflow.db mlartifacts data/tables data/selected data/errors data/explained data/predictors .locks

@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +127,21 @@ def _problems(suite: Suite, outcome: Any) -> list[Problem]:
     if not offenders:
         observed = (outcome.result or {}).get("observed_value", outcome.exception_info)
         return [Problem(suite.table.name, "", column, rule, str(observed))]
+    shown = config.meta.get("column", column)
     found = []
     for offender in offenders:
-        row = " / ".join("(empty)" if pd.isna(offender[key]) else str(offender[key]) for key in suite.table.key)
-        value = offender.get(column, "")
-        found.append(Problem(suite.table.name, row, column.rstrip("_"), rule, _shown(value)))
-    return list(dict.fromkeys(found))
+        row = " / ".join(_shown(offender[key]) for key in suite.table.key)
+        found.append(Problem(suite.table.name, row, shown, rule, _shown(offender.get(column, ""))))
+    return _once_per_value(found) if config.meta.get("once_per_value") else list(dict.fromkeys(found))
+
+
+def _once_per_value(found: list[Problem]) -> list[Problem]:
+    """One problem per offending value, with its first row: a model that is missing breaks hundreds of score rows."""
+    rows: dict[str, list[Problem]] = {}
+    for problem in found:
+        rows.setdefault(problem.value, []).append(problem)
+    more = {value: f" and {len(same) - 1} more rows" if len(same) > 1 else "" for value, same in rows.items()}
+    return [replace(same[0], row=same[0].row + more[value]) for value, same in rows.items()]
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ that is not a number breaks a text rule and is passed over by the number rules, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,11 +13,26 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from features.architecture import count_params, recorded_architecture
+from features.errors import DataError
 from features.raw import FLAGS, PATTERNS, typed
-from features.schema import MODELS, PRETRAINING, PUBLISHED_DESIGN, RAW_TABLES, SCORE_BOUNDS, SCORES, SHARES, Table
+from features.schema import (
+    CHECKPOINT_SCORES,
+    LOSS_POINTS,
+    MIXTURE_LOSSES,
+    MODELS,
+    PRETRAINING,
+    PUBLISHED_DESIGN,
+    RAW_TABLES,
+    SCORE_BOUNDS,
+    SCORES,
+    SHARES,
+    Table,
+)
 
 SHARE_SUM_LIMIT = 100.5  # percent; published shares are rounded to whole or tenth percents
 PUBLISHED_SHARE_SUM_LIMIT = 103.5  # percent; SEA-LION 7B was published with 103.12 (the corrections mend it)
+FLOPS_TOLERANCE = 0.001  # recorded compute against 6 params tokens, which is how the studies count it
+WEIGHT_SUM_TOLERANCE = 0.01  # the study rounded mixture weights to three digits, 17 of them a row
 COUNT_TOLERANCE = 0.01  # recorded against derived parameter count
 
 
@@ -32,7 +48,8 @@ class Suite:
 
 
 def suite_for(table: Table, model_ids: list[str]) -> Suite:
-    """The suite of `table`; `model_ids` are the ids of the models table, which references must name."""
+    """The suite of `table`; `model_ids` are the ids of the models table, which references must name. Without any (the
+    models table is unreadable or empty, and says so itself) references cannot be checked and have no rule."""
     suite = _schema_rules(table, model_ids)
     extend = _EXTRA.get(table.name)
     if extend:
@@ -65,9 +82,10 @@ def _schema_rules(table: Table, model_ids: list[str]) -> Suite:
         if column.low is not None and column.high is not None:
             expected = f"from {column.low:g} to {column.high:g} {column.unit}"
             suite.on_numbers.append(_between(name, column.low, column.high, expected))
-    for name, referred in table.references:
+    for name, referred in table.references if model_ids else ():
         expected = f"a model_id of the {referred} table"
-        text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=model_ids, meta=_rule(expected)))
+        meta = {**_rule(expected), "once_per_value": True}
+        text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=model_ids, meta=meta))
     if not suite.on_numbers:  # a table of words only: its row count is its one number
         suite.on_numbers.append(gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=_rule("at least one row")))
     return suite
@@ -77,8 +95,9 @@ def _rule(words: str) -> dict[str, str]:
     return {"rule": words}
 
 
-def _between(column: str, low: float, high: float, rule: str) -> Expectation:
-    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta=_rule(rule))
+def _between(column: str, low: float, high: float, rule: str, shown: str = "") -> Expectation:
+    meta = {**_rule(rule), "column": shown or column.rstrip("_")}
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta=meta)
 
 
 def _shares_sum(suite: Suite, shares: tuple[str, ...], limit: float) -> None:
@@ -94,19 +113,30 @@ def _shares_sum(suite: Suite, shares: tuple[str, ...], limit: float) -> None:
 
 def _count_agrees(suite: Suite) -> None:
     def derive(text: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
-        return numbers.assign(count_ratio_=[_count_ratio(text.iloc[[i]]) for i in range(len(text))])
+        ratios = [_count_ratio(text.iloc[[i]]) for i in range(len(text))]
+        return numbers.assign(count_ratio_=ratios, config_json_=text["config_json"].map(_json_object))
 
     suite.derive = derive
     rule = "total_params agrees within 1 % with the count derived from the architecture (ratio recorded / derived)"
     suite.on_numbers.append(_between("count_ratio_", 1 - COUNT_TOLERANCE, 1 + COUNT_TOLERANCE, rule))
+    meta = {**_rule("a JSON object"), "column": "config_json"}
+    suite.on_numbers.append(gxe.ExpectColumnValuesToBeInSet(column="config_json_", value_set=["{}"], meta=meta))
+
+
+def _json_object(cell: str | float) -> str | float:
+    """"{}" for a cell that holds a JSON object, otherwise the cell."""
+    try:
+        return "{}" if isinstance(json.loads(str(cell)), dict) else cell
+    except json.JSONDecodeError:
+        return cell
 
 
 def _count_ratio(row: pd.DataFrame) -> float:
     try:
         record = typed(MODELS, row).to_dict("records")[0]
         return float(record["total_params"]) / count_params(recorded_architecture(record))[0]
-    except (ArithmeticError, TypeError, ValueError, LookupError):
-        return float("nan")  # a text rule names the unreadable cell
+    except (DataError, ArithmeticError, TypeError, ValueError, LookupError):
+        return float("nan")  # another rule names the unreadable cell
 
 
 def _score_bounds(suite: Suite) -> None:
@@ -116,14 +146,37 @@ def _score_bounds(suite: Suite) -> None:
 
     suite.derive = derive
     for metric, (low, high) in SCORE_BOUNDS.items():
-        suite.on_numbers.append(_between(f"score_{metric}_", low, high, f"{metric} from {low:g} to {high:g}"))
+        suite.on_numbers.append(_between(f"score_{metric}_", low, high, f"{metric} from {low:g} to {high:g}", "score"))
+
+
+def _flops_agree(suite: Suite) -> None:
+    def derive(_: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        return numbers.assign(flops_ratio_=numbers["flops"] / (6 * numbers["params"] * numbers["tokens"]))
+
+    suite.derive = derive
+    rule = "flops agrees within 0.1 % with 6 params tokens (ratio recorded / 6 params tokens)"
+    suite.on_numbers.append(_between("flops_ratio_", 1 - FLOPS_TOLERANCE, 1 + FLOPS_TOLERANCE, rule))
+
+
+def _weights_sum(suite: Suite) -> None:
+    names = [name for name in suite.table.names if name.startswith("weight_")]
+
+    def derive(_: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        return numbers.assign(weights_sum_=numbers[names].sum(axis=1, min_count=len(names)))
+
+    suite.derive = derive
+    low, high = 1 - WEIGHT_SUM_TOLERANCE, 1 + WEIGHT_SUM_TOLERANCE
+    suite.on_numbers.append(_between("weights_sum_", low, high, f"the weights sum to {low:g} to {high:g}"))
 
 
 _EXTRA: dict[str, Callable[[Suite], None]] = {
+    CHECKPOINT_SCORES.name: _score_bounds,
+    MIXTURE_LOSSES.name: _weights_sum,
     MODELS.name: _count_agrees,
     PRETRAINING.name: lambda suite: _shares_sum(suite, (*SHARES, "pct_other"), SHARE_SUM_LIMIT),
     PUBLISHED_DESIGN.name: lambda suite: _shares_sum(suite, SHARES, PUBLISHED_SHARE_SUM_LIMIT),
     SCORES.name: _score_bounds,
+    LOSS_POINTS.name: _flops_agree,
 }
 
 

@@ -36,6 +36,8 @@ def read_text(table: Table, root: Path = Path()) -> pd.DataFrame:
         raise DataError(f"{table.path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{table.path}: not a CSV table: {str(error).strip()}") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus for row names and shifts every cell
+        raise DataError(f"{table.path}: not a CSV table: line 2 has more fields than the header's {frame.shape[1]}")
     check_columns(table, list(frame.columns))
     return frame
 

@@ -16,7 +16,7 @@ from xgboost import Booster
 from features.schema import BENCHMARKS, SCORE_BOUNDS
 from models.boosters import predict_rows, train_booster
 from models.engine import Cell
-from models.intervals import covered, cv_plus_by_distance
+from models.intervals import coverage, cv_plus_by_distance
 from models.learners import LEARNERS
 from models.nested import Fold, Protocol, Splits, cell_errors, nested_cv
 from models.predictor import CALIBRATIONS, FINAL, fold_file
@@ -135,14 +135,14 @@ def measure_coverage(
     """
     columns = task.columns(features)
     chosen = nested_cv(columns, task.scores, splits, protocol).cell
-    inside, widths = [], []
+    parts: list[tuple[Array, Array, Array]] = []
     for seed, split in enumerate(splits):
         for index, fold in enumerate(split.outer):
             cell = protocol.cells[int(chosen[seed, index])]
             low, high = _interval_of(task, features, columns, fold, cell, n_folds, level)
-            inside.append(covered(task.scores[fold.test], low, high))
-            widths.append(high - low)
-    return {"coverage": float(np.concatenate(inside).mean()), "mean_width": float(np.concatenate(widths).mean())}
+            parts.append((task.scores[fold.test], low, high))
+    actual, low, high = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return {"coverage": coverage(actual, low, high), "mean_width": float(np.mean(high - low))}
 
 
 def _interval_of(

@@ -70,6 +70,6 @@ def cv_plus_by_distance(
     return low, high
 
 
-def covered(actual: Array, low: Array, high: Array) -> NDArray[np.bool_]:
-    """Which of `actual` [n] lie inside [low, high] (bounds included)."""
-    return np.asarray((actual >= low) & (actual <= high))
+def coverage(actual: Array, low: Array, high: Array) -> float:
+    """Share of `actual` [n] inside [low, high] (bounds included)."""
+    return float(np.mean((actual >= low) & (actual <= high)))

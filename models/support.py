@@ -4,6 +4,7 @@ so a prediction there looks as sure as any other: this module says when not to b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,15 @@ Array = NDArray[np.float64]
 EDGE_QUANTILE = 0.9  # of the training models' own nearest-neighbour distances
 N_NEAREST = 3
 CHUNK = 8192  # queries whose distances are held at once
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One query's verdict; `nearest` are the closest training models with their distances, closest first."""
+
+    verdict: str
+    reason: str
+    nearest: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -66,37 +76,44 @@ class Support:
         parts = [self.distances(queries[start : start + CHUNK]).min(axis=1) for start in range(0, len(queries), CHUNK)]
         return np.concatenate(parts) if parts else np.empty(0)
 
+    def verdict(self, query: Array, n_nearest: int = N_NEAREST) -> Verdict:
+        """`verdicts` of one encoded query [features], with the distances of its `n_nearest` models."""
+        found = self.verdicts(query[None, :])
+        distances = self.distances(query[None, :])[0]
+        order = np.argsort(distances, kind="stable")[:n_nearest]
+        nearest = tuple((self.model_ids[i], float(distances[i])) for i in order)
+        return Verdict(found.verdict[0], found.reason[0], nearest)
+
     def verdicts(self, queries: Array) -> Verdicts:
         """The verdict on encoded queries [q, features]. Outside: a number beyond every training model, nothing known,
         or farther from all of them than any of them is from its neighbours. Edge: farther than 90 % of them are, or a
         feature unknown that is known of every training model."""
-        closest = [self._closest(queries[start : start + CHUNK]) for start in range(0, len(queries), CHUNK)]
+        closest: list[tuple[NDArray[np.intp], Array]] = [self._closest(queries[start : start + CHUNK]) for start in range(0, len(queries), CHUNK)]
         order = np.concatenate([part[0] for part in closest])
         distance = np.concatenate([part[1] for part in closest])
-        verdict = np.full(len(queries), "inside", dtype=object)
-        reason = np.full(len(queries), "", dtype=object)
-        unknown = np.isnan(queries)
+        verdict: NDArray[Any] = np.full(len(queries), "inside", dtype=object)
+        reason: NDArray[Any] = np.full(len(queries), "", dtype=object)
 
-        def decide(rows: NDArray[np.bool_], word: str, why: str) -> None:
+        def decide(rows: Any, word: str, why: str) -> None:
             fresh = np.asarray(rows & (verdict == "inside"))
             verdict[fresh], reason[fresh] = word, why
 
-        decide(unknown.all(axis=1), "outside", "nothing is known about it")
+        decide(np.isnan(queries).all(axis=1), "outside", "nothing is known about it")
         for index, name in enumerate(self.names):
             if not self.words[index]:
                 decide(queries[:, index] < self.low[index], "outside", f"{name} is below every training model")
                 decide(queries[:, index] > self.high[index], "outside", f"{name} is above every training model")
         far = np.asarray((verdict == "inside") & (distance > self.limit))
-        for row in np.flatnonzero(far):
+        for row in np.flatnonzero(far).tolist():
             reason[row] = f"no training model is near (distance {distance[row]:.2f} > {self.limit:.2f})"
         verdict[far] = "outside"
         thin = np.asarray((verdict == "inside") & (distance > self.edge))
-        for row in np.flatnonzero(thin):
+        for row in np.flatnonzero(thin).tolist():
             reason[row] = f"few training models are near (distance {distance[row]:.2f} > {self.edge:.2f})"
         verdict[thin] = "edge"
         for index, name in enumerate(self.names):
             if self.always_known[index]:
-                decide(unknown[:, index], "edge", f"{name} is unknown, and of every training model it is known")
+                decide(np.isnan(queries[:, index]), "edge", f"{name} is unknown, and of every training model it is known")
         nearest = [tuple(self.model_ids[i] for i in row) for row in order.tolist()]
         return Verdicts(verdict.tolist(), reason.tolist(), nearest, distance)
 

@@ -1,0 +1,146 @@
+"""What tests share: the real raw tables (pulled from the clone's own store when they are not there), a small real slice
+of them (40 models, two benchmarks), and a workspace in which stages run on that slice as they run in a checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from filelock import FileLock
+
+from features.encoding import Encoding
+from features.raw import read_raw, read_text
+from features.schema import RAW_TABLES
+from features.tabulate import Tables, tabulate
+from models.task import Task
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SMALL_BENCHMARKS = ("hellaswag_10shot", "lambada_0shot")
+N_SMALL = 40
+
+SMALL_PARAMS = """\
+benchmarks: [hellaswag_10shot, lambada_0shot]
+tabulate: {view: verified, min_models: 30}
+protocol:
+  outer_folds: 3
+  inner_folds: 3
+  holdout: 0.0
+  max_depth: [2, 3]
+  learning_rate: [0.1, 0.3]
+  n_estimators: [10, 20]
+select: {seeds: 1, threshold: 1.0e-4, stability_resamples: 0, nested: false, nested_seeds: 1}
+evaluate: {seeds: 3, family_seeds: 2, lightgbm: false, storage: ""}
+explain: {seeds: 2}
+fit: {predictor: selected_design, seeds: 2, level: 0.9, calibration_folds: 5, coverage_seeds: 2}
+parallel: {backend: threads, workers: 1, scheduler: ""}
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def raw_root() -> Path:
+    """A root whose data/raw holds every raw table; `dvc pull` brings them from the store inside the clone."""
+    if not all((REPOSITORY / table.path).is_file() for table in RAW_TABLES.values()):
+        (REPOSITORY / ".locks").mkdir(exist_ok=True)
+        with FileLock(REPOSITORY / ".locks" / "tests-pull.lock"):
+            pointers = [f"{table.path}.dvc" for table in RAW_TABLES.values()]
+            command = [sys.executable, "-m", "dvc", "pull", "--quiet", *pointers]
+            subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def raw(raw_root: Path) -> dict[str, pd.DataFrame]:
+    """Every raw table, typed; tests must not change them."""
+    return {name: read_raw(table, raw_root) for name, table in RAW_TABLES.items()}
+
+
+@pytest.fixture(scope="session")
+def small_text(raw_root: Path) -> dict[str, pd.DataFrame]:
+    """The slice as text: every second model that has generations and scores on both benchmarks, until there are 40."""
+    text = {name: read_text(table, raw_root) for name, table in RAW_TABLES.items()}
+    scores = text["scores"]
+    measured = [
+        set(scores.loc[(scores["benchmark"] == name) & scores["score"].notna(), "model_id"])
+        for name in ("hellaswag", "lambada")
+    ]
+    base = set(text["models"].loc[text["models"]["base_kind"] == "from_scratch", "model_id"])
+    usable = sorted(set.intersection(base, *measured, set(text["generations"]["model_id"])))
+    chosen = usable[::2][:N_SMALL] + usable[1::2][: max(0, N_SMALL - len(usable[::2]))]
+    assert len(chosen) == N_SMALL
+    small = {
+        name: frame[frame["model_id"].isin(chosen)].reset_index(drop=True) if "model_id" in frame else frame
+        for name, frame in text.items()
+    }
+    kept = small["scores"]["benchmark"].isin(["hellaswag", "lambada"])
+    return {**small, "scores": small["scores"][kept].reset_index(drop=True)}
+
+
+def write_raw(root: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write text tables to `root`/data/raw as the CSV files they came from."""
+    for name, frame in tables.items():
+        path = root / RAW_TABLES[name].path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(path, index=False, lineterminator="\n")
+
+
+@pytest.fixture(scope="session")
+def small_root(small_text: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the slice under data/raw and small parameters in params.yaml; tests copy it, never change it."""
+    root = tmp_path_factory.mktemp("small")
+    write_raw(root, small_text)
+    (root / "params.yaml").write_text(SMALL_PARAMS)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_tables(small_root: Path) -> Tables:
+    """The verified view of the slice."""
+    raw = {name: read_raw(table, small_root) for name, table in RAW_TABLES.items()}
+    return tabulate(raw, "verified", SMALL_BENCHMARKS, 30)
+
+
+@pytest.fixture(scope="session")
+def small_task(small_tables: Tables) -> Task:
+    """LAMBADA on the slice."""
+    scores = small_tables.scores
+    target = scores.loc[scores["benchmark"] == "lambada_0shot", ["model_id", "score"]]
+    return Task.of("lambada_0shot", small_tables.design, target, Encoding.of(small_tables.design, "verified"))
+
+
+@pytest.fixture
+def workspace(small_root: Path, tmp_path: Path) -> Path:
+    """A copy of the slice to run stages in."""
+    root = tmp_path / "workspace"
+    shutil.copytree(small_root, root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """The environment of a stage started outside the checkout."""
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "GX_ANALYTICS_ENABLED": "False"}
+
+
+@pytest.fixture(scope="session")
+def run_module(environment: dict[str, str]) -> Run:
+    """run_module(root, "pipelines.tabulate", ...) runs a stage in `root` and returns the finished process."""
+
+    def run(root: Path, module: str, *args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", module, *args]
+        return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+
+    return run
