@@ -88,7 +88,7 @@ class Support:
         """The verdict on encoded queries [q, features]. Outside: a number beyond every training model, nothing known,
         or farther from all of them than any of them is from its neighbours. Edge: farther than 90 % of them are, or a
         feature unknown that is known of every training model."""
-        closest: list[tuple[NDArray[np.intp], Array]] = [self._closest(queries[start : start + CHUNK]) for start in range(0, len(queries), CHUNK)]
+        closest = [self._closest(queries[start : start + CHUNK]) for start in range(0, len(queries), CHUNK)]
         order = np.concatenate([part[0] for part in closest])
         distance = np.concatenate([part[1] for part in closest])
         verdict: NDArray[Any] = np.full(len(queries), "inside", dtype=object)
@@ -103,17 +103,18 @@ class Support:
             if not self.words[index]:
                 decide(queries[:, index] < self.low[index], "outside", f"{name} is below every training model")
                 decide(queries[:, index] > self.high[index], "outside", f"{name} is above every training model")
-        far = np.asarray((verdict == "inside") & (distance > self.limit))
+        far: Any = np.asarray((verdict == "inside") & (distance > self.limit))
         for row in np.flatnonzero(far).tolist():
             reason[row] = f"no training model is near (distance {distance[row]:.2f} > {self.limit:.2f})"
         verdict[far] = "outside"
-        thin = np.asarray((verdict == "inside") & (distance > self.edge))
+        thin: Any = np.asarray((verdict == "inside") & (distance > self.edge))
         for row in np.flatnonzero(thin).tolist():
             reason[row] = f"few training models are near (distance {distance[row]:.2f} > {self.edge:.2f})"
         verdict[thin] = "edge"
         for index, name in enumerate(self.names):
             if self.always_known[index]:
-                decide(np.isnan(queries[:, index]), "edge", f"{name} is unknown, and of every training model it is known")
+                why = f"{name} is unknown, and of every training model it is known"
+                decide(np.isnan(queries)[:, index], "edge", why)
         nearest = [tuple(self.model_ids[i] for i in row) for row in order.tolist()]
         return Verdicts(verdict.tolist(), reason.tolist(), nearest, distance)
 
