@@ -79,7 +79,18 @@ CLASS_OF_TYPE = {
     "qwen2": "Qwen2Config",
     "xglm": "XGLMConfig",
 }
-KEPT = ["activation_function", "alibi", "apply_residual_connection_post_layernorm", "attention_heads", "attention_types", "attn_config", "bias", "clip_qkv", "d_model", "do_layer_norm_before", "enable_bias", "expansion_ratio", "ffn_dim", "head_dim", "hidden_act", "hidden_activation", "hidden_size", "intermediate_size", "layer_norm_elementwise_affine", "learned_pos_emb", "max_position_embeddings", "max_seq_len", "multi_query", "n_embd", "n_head", "n_heads", "n_inner", "n_layer", "n_layers", "n_positions", "new_decoder_architecture", "no_bias", "num_attention_heads", "num_heads", "num_hidden_layers", "num_key_value_heads", "num_layers", "parallel_attn", "partial_rotary_factor", "position_embedding_type", "qk_layernorm", "rope_scaling", "rope_theta", "rotary_dim", "rotary_emb_base", "rotary_pct", "scale_embedding", "sliding_window", "tie_word_embeddings", "use_parallel_residual", "use_sliding_window", "vocab_size", "window_size", "word_embed_proj_dim"]
+KEPT = (  # fmt: skip
+    "activation_function", "alibi", "apply_residual_connection_post_layernorm", "attention_heads",
+    "attention_types", "attn_config", "bias", "clip_qkv", "d_model", "do_layer_norm_before", "enable_bias",
+    "expansion_ratio", "ffn_dim", "head_dim", "hidden_act", "hidden_activation", "hidden_size",
+    "intermediate_size", "layer_norm_elementwise_affine", "learned_pos_emb", "max_position_embeddings",
+    "max_seq_len", "multi_query", "n_embd", "n_head", "n_heads", "n_inner", "n_layer", "n_layers", "n_positions",
+    "new_decoder_architecture", "no_bias", "num_attention_heads", "num_heads", "num_hidden_layers",
+    "num_key_value_heads", "num_layers", "parallel_attn", "partial_rotary_factor", "position_embedding_type",
+    "qk_layernorm", "rope_scaling", "rope_theta", "rotary_dim", "rotary_emb_base", "rotary_pct",
+    "scale_embedding", "sliding_window", "tie_word_embeddings", "use_parallel_residual", "use_sliding_window",
+    "vocab_size", "window_size", "word_embed_proj_dim",
+)
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTH = ("hidden_size", "n_embd", "d_model")
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")

@@ -149,7 +149,7 @@ def finite(answers: pd.DataFrame) -> Gate:
     numbers = answers.select_dtypes("number").to_numpy(dtype=np.float64)
     broken = int((~np.isfinite(numbers)).any(axis=1).sum())
     crossed = int((answers["low"] > answers["high"]).sum())
-    parts = answers[[name for name in answers if name.startswith("contribution_")]].sum(axis=1)
+    parts = answers[[name for name in map(str, answers) if name.startswith("contribution_")]].sum(axis=1)
     gap = float((parts - answers["score"]).abs().max()) if len(answers) else float("nan")
     passed = len(answers) > 0 and not broken and not crossed and gap < 1e-4
     figures: dict[str, float | str] = {"rows": float(len(answers)), "broken": float(broken), "gap": gap}

@@ -47,7 +47,7 @@ class Support:
         self.rows, self.names, self.model_ids = rows, names, model_ids
         self.words = np.array(is_word)
         known = ~np.isnan(rows)
-        self.always_known = known.all(axis=0)
+        self.always_known: list[bool] = [bool(column.all()) for column in known.T]
         self.low = np.where(known, rows, np.inf).min(axis=0)
         self.high = np.where(known, rows, -np.inf).max(axis=0)
         spread = self.high - self.low

@@ -44,7 +44,8 @@ def promote(
     for one in plans:
         if not one.note:
             forced = f" (forced: {reason.strip()})" if one.failed else ""
-            print(f"champion of {one.benchmark}: version {one.version}{forced}; undo: foretell rollback {one.benchmark}")
+            undo = f"foretell rollback {one.benchmark}"
+            print(f"champion of {one.benchmark}: version {one.version}{forced}; undo: {undo}")
 
 
 @app.command()

@@ -19,7 +19,7 @@ def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 5000) -
 
 @app.command()
 def server(
-    database: Annotated[str, typer.Option(envvar="FORETELL_DATABASE", help="postgresql://USER:PASSWORD@HOST/NAME")] = "",
+    database: Annotated[str, typer.Option(envvar="FORETELL_DATABASE", help="postgresql://USER@HOST/NAME")] = "",
     artifacts: Annotated[str, typer.Option(envvar="FORETELL_ARTIFACTS", help="s3://BUCKET/FOLDER")] = "",
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on")] = 5000,

@@ -3,8 +3,11 @@ registry's versions and aliases, and answers what is champion, candidate and his
 run or a version that is there is found by its `dvc.stage_hash`, a partial one is completed, and nothing is made twice.
 """
 
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+
 from models.registry.connection import STAGE_HASH
 from models.registry.store import CANDIDATE, CHAMPION, Store
 from models.registry.tracked import Found
 
-__all__ = ["CANDIDATE", "CHAMPION", "STAGE_HASH", "Found", "Store"]
+__all__ = ["CANDIDATE", "CHAMPION", "STAGE_HASH", "Found", "ModelVersion", "Run", "Store"]
