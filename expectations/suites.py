@@ -15,10 +15,24 @@ from great_expectations.expectations.expectation import Expectation
 from features.architecture import count_params, recorded_architecture
 from features.errors import DataError
 from features.raw import FLAGS, PATTERNS, typed
-from features.schema import MODELS, PRETRAINING, PUBLISHED_DESIGN, RAW_TABLES, SCORE_BOUNDS, SCORES, SHARES, Table
+from features.schema import (
+    CHECKPOINT_SCORES,
+    LOSS_POINTS,
+    MIXTURE_LOSSES,
+    MODELS,
+    PRETRAINING,
+    PUBLISHED_DESIGN,
+    RAW_TABLES,
+    SCORE_BOUNDS,
+    SCORES,
+    SHARES,
+    Table,
+)
 
 SHARE_SUM_LIMIT = 100.5  # percent; published shares are rounded to whole or tenth percents
 PUBLISHED_SHARE_SUM_LIMIT = 103.5  # percent; SEA-LION 7B was published with 103.12 (the corrections mend it)
+FLOPS_TOLERANCE = 0.001  # recorded compute against 6 params tokens, which is how the studies count it
+WEIGHT_SUM_TOLERANCE = 0.01  # the study rounded mixture weights to three digits, 17 of them a row
 COUNT_TOLERANCE = 0.01  # recorded against derived parameter count
 
 
@@ -135,11 +149,34 @@ def _score_bounds(suite: Suite) -> None:
         suite.on_numbers.append(_between(f"score_{metric}_", low, high, f"{metric} from {low:g} to {high:g}", "score"))
 
 
+def _flops_agree(suite: Suite) -> None:
+    def derive(_: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        return numbers.assign(flops_ratio_=numbers["flops"] / (6 * numbers["params"] * numbers["tokens"]))
+
+    suite.derive = derive
+    rule = "flops agrees within 0.1 % with 6 params tokens (ratio recorded / 6 params tokens)"
+    suite.on_numbers.append(_between("flops_ratio_", 1 - FLOPS_TOLERANCE, 1 + FLOPS_TOLERANCE, rule))
+
+
+def _weights_sum(suite: Suite) -> None:
+    names = [name for name in suite.table.names if name.startswith("weight_")]
+
+    def derive(_: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+        return numbers.assign(weights_sum_=numbers[names].sum(axis=1, min_count=len(names)))
+
+    suite.derive = derive
+    low, high = 1 - WEIGHT_SUM_TOLERANCE, 1 + WEIGHT_SUM_TOLERANCE
+    suite.on_numbers.append(_between("weights_sum_", low, high, f"the weights sum to {low:g} to {high:g}"))
+
+
 _EXTRA: dict[str, Callable[[Suite], None]] = {
+    CHECKPOINT_SCORES.name: _score_bounds,
+    MIXTURE_LOSSES.name: _weights_sum,
     MODELS.name: _count_agrees,
     PRETRAINING.name: lambda suite: _shares_sum(suite, (*SHARES, "pct_other"), SHARE_SUM_LIMIT),
     PUBLISHED_DESIGN.name: lambda suite: _shares_sum(suite, SHARES, PUBLISHED_SHARE_SUM_LIMIT),
     SCORES.name: _score_bounds,
+    LOSS_POINTS.name: _flops_agree,
 }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from features.errors import DataError
 from models.engine_kernels import MAX_BINS, bin_columns
 from models.engine_small import boost_grid
+from models.engine_small import fold_errors as compiled_fold_errors
 
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
@@ -32,6 +34,27 @@ class Cell(NamedTuple):
     learning_rate: float
     max_depth: int
     n_estimators: int
+
+
+class FoldRows(NamedTuple):
+    """Rows of several folds, one after the other: fold f trains on train[train_starts[f]:train_starts[f + 1]]."""
+
+    train: NDArray[np.int64]
+    train_starts: NDArray[np.int64]
+    test: NDArray[np.int64]
+    test_starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, folds: Sequence[tuple[IndexArray, IndexArray]]) -> FoldRows:
+        """From (train, test) row indices per fold."""
+
+        def starts(parts: list[IndexArray]) -> NDArray[np.int64]:
+            return np.cumsum([0, *(part.size for part in parts)], dtype=np.int64)
+
+        train, test = [fold[0] for fold in folds], [fold[1] for fold in folds]
+        return cls(
+            np.concatenate(train).astype(np.int64), starts(train), np.concatenate(test).astype(np.int64), starts(test)
+        )
 
 
 @dataclass(frozen=True)
@@ -97,32 +120,79 @@ def predict(
     ensemble. Returns float32 [cells, len(test)]. Raises DataError where a training target is not finite, a training
     set is empty or a column has more than 256 distinct training values.
     """
-    picked = np.arange(table.n_columns) if columns is None else np.asarray(columns)
-    picked = picked.astype(np.int64)
+    picked = _picked(table, columns)
     train, test = np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64)
-    y32 = np.asarray(y, dtype=np.float32)[train]
-    if train.size == 0 or not np.isfinite(y32).all():
-        raise DataError("training rows: expected at least one row and a finite target in each")
+    y32 = _finite_targets(np.asarray(y, dtype=np.float64)[train])
     train_bins = np.empty((train.size, picked.size), np.int32)
     test_bins = np.empty((test.size, picked.size), np.int32)
     starts = np.empty(picked.size + 1, np.int64)
     wide = bin_columns(table.codes, table.values, table.offsets, picked, train, test, train_bins, test_bins, starts)
-    if wide >= 0:
-        raise DataError(
-            f"feature column {int(picked[wide])} has more than {MAX_BINS} distinct values in {train.size} training "
-            "rows; the engine equals XGBoost only up to there: use the learner 'xgboost' for tables of this size"
-        )
-    ensembles, sizes, where = _ensembles(cells)
-    out = np.empty((len(ensembles), sizes.size, test.size), np.float32)
-    rates = np.asarray([rate for rate, _ in ensembles], dtype=np.float32)
-    depths = np.asarray([depth for _, depth in ensembles], dtype=np.int64)
-    boost_grid(train_bins, test_bins, starts, y32, rates, depths, sizes, out)
-    return out[where[:, 0], where[:, 1]]
+    _refuse_wide(wide, picked)
+    grid = _ensembles(tuple(cells))
+    out = np.empty((grid.rates.size, grid.sizes.size, test.size), np.float32)
+    boost_grid(train_bins, test_bins, starts, y32, grid.rates, grid.depths, grid.sizes, out)
+    return out[grid.ensemble_of, grid.size_of]
 
 
-def _ensembles(cells: Sequence[Cell]) -> tuple[list[tuple[float, int]], NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct (learning_rate, max_depth), ascending tree counts, and where each cell is found: [cells, 2]."""
+def fold_errors(
+    table: RankedTable, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell], columns: IndexArray | None = None
+) -> NDArray[np.float64]:
+    """Mean absolute test errors of every cell on every fold, [cells, folds], in one call that releases the GIL.
+
+    `targets` is [1, n], the same for all folds, or [folds, n]. Raises DataError as `predict` does.
+    """
+    picked = _picked(table, columns)
+    targets = np.ascontiguousarray(targets, dtype=np.float64)
+    _finite_targets(targets)
+    if folds.train_starts.size < 2 or np.diff(folds.train_starts).min() < 1 or np.diff(folds.test_starts).min() < 1:
+        raise DataError("folds: expected at least one, each with a row to train on and one to test")
+    grid = _ensembles(tuple(cells))
+    errors = np.empty((grid.rates.size, grid.sizes.size, folds.train_starts.size - 1))
+    wide = compiled_fold_errors(
+        table.codes, table.values, table.offsets, picked, targets, *folds, grid.rates, grid.depths, grid.sizes, errors
+    )
+    _refuse_wide(wide, picked)
+    return errors[grid.ensemble_of, grid.size_of]
+
+
+class _Grid(NamedTuple):
+    """Distinct ensembles of a grid, the tree counts at which they are read, and where each cell is found."""
+
+    rates: NDArray[np.float32]
+    depths: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    ensemble_of: NDArray[np.int64]
+    size_of: NDArray[np.int64]
+
+
+@lru_cache(maxsize=256)
+def _ensembles(cells: tuple[Cell, ...]) -> _Grid:
     ensembles = list(dict.fromkeys((cell.learning_rate, cell.max_depth) for cell in cells))
     sizes = sorted({cell.n_estimators for cell in cells})
-    where = [(ensembles.index((c.learning_rate, c.max_depth)), sizes.index(c.n_estimators)) for c in cells]
-    return ensembles, np.asarray(sizes, dtype=np.int64), np.asarray(where, dtype=np.int64).reshape(-1, 2)
+    return _Grid(
+        np.asarray([rate for rate, _ in ensembles], dtype=np.float32),
+        np.asarray([depth for _, depth in ensembles], dtype=np.int64),
+        np.asarray(sizes, dtype=np.int64),
+        np.asarray([ensembles.index((cell.learning_rate, cell.max_depth)) for cell in cells], dtype=np.int64),
+        np.asarray([sizes.index(cell.n_estimators) for cell in cells], dtype=np.int64),
+    )
+
+
+def _picked(table: RankedTable, columns: IndexArray | None) -> NDArray[np.int64]:
+    return np.asarray(np.arange(table.n_columns) if columns is None else columns, dtype=np.int64)
+
+
+def _finite_targets(y: FloatArray) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        y32 = y.astype(np.float32)
+    if y32.size == 0 or not np.isfinite(y32).all():
+        raise DataError("training rows: expected at least one row and a finite target (in float32) in each")
+    return y32
+
+
+def _refuse_wide(wide: int, picked: NDArray[np.int64]) -> None:
+    if wide >= 0:
+        raise DataError(
+            f"feature column {int(picked[wide])} has more than {MAX_BINS} distinct values in the training rows; the "
+            "engine equals XGBoost only up to there: use the learner 'xgboost' for tables of this size"
+        )

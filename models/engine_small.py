@@ -15,9 +15,12 @@ import math
 import numpy as np
 from numba import njit
 
-from models.engine_kernels import MISSING, boost, score, start_value
+from models.engine_kernels import MISSING, bin_columns, boost, score, start_value
 from models.engine_simd import count_bits, float_bits, lowest_bit, masked_sum_16, masked_sum_32, masked_sum_64
 
+# numba renews its cached machine code when this file changes, not when those it calls do: a test keeps this digest of
+# engine_kernels.py and engine_simd.py up to date, so that a change there is a change here
+CALLED_SOURCES = "79a0a550fa0a5e32"
 MAX_ROWS = 64
 _NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), ~np.uint64(0)
 _LOW_HALF = np.int64(0xFFFFFFFF)
@@ -287,3 +290,36 @@ def boost_grid(train_bins, test_bins, bin_starts, y, rates, depths, sizes, out):
             one = slice(e, e + 1)
             boost(train_bins, test_bins, bin_starts, y, rates[one], depths[one], sizes, out[one])
     return fast
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def fold_errors(  # type: ignore[no-untyped-def]
+    codes, values, offsets, columns, targets, train, train_starts, test, test_starts, rates, depths, sizes, errors
+):
+    """Mean absolute test error of every ensemble and size on every fold, into `errors` [ensembles, sizes, folds].
+
+    Fold f trains on rows train[train_starts[f]:train_starts[f + 1]] and is tested likewise; `targets` has one row of n
+    targets for all folds, or one per fold. Returns the first column with too many bins, or -1.
+    """
+    for f in range(train_starts.size - 1):
+        trained = train[train_starts[f] : train_starts[f + 1]]
+        tested = test[test_starts[f] : test_starts[f + 1]]
+        target = targets[f if targets.shape[0] > 1 else 0]
+        train_bins = np.empty((trained.size, columns.size), np.int32)
+        test_bins = np.empty((tested.size, columns.size), np.int32)
+        bin_starts = np.empty(columns.size + 1, np.int64)
+        wide = bin_columns(codes, values, offsets, columns, trained, tested, train_bins, test_bins, bin_starts)
+        if wide >= 0:
+            return wide
+        y = np.empty(trained.size, np.float32)
+        for i in range(trained.size):
+            y[i] = np.float32(target[trained[i]])
+        predicted = np.empty((rates.size, sizes.size, tested.size), np.float32)
+        boost_grid(train_bins, test_bins, bin_starts, y, rates, depths, sizes, predicted)
+        for e in range(rates.size):
+            for s in range(sizes.size):
+                total = 0.0
+                for i in range(tested.size):
+                    total += abs(np.float64(predicted[e, s, i]) - target[tested[i]])
+                errors[e, s, f] = total / tested.size
+    return -1

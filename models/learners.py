@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.errors import ConfigError
 from models import engine
-from models.engine import Cell, FloatArray, IndexArray
+from models.engine import Cell, FloatArray, FoldRows, IndexArray
 
 
 class Learner(Protocol):
@@ -33,6 +33,27 @@ class Learner(Protocol):
     ) -> NDArray[np.float32]:
         """Predictions for rows `test` [cells, len(test)] of ensembles trained on rows `train` and these columns."""
         ...
+
+    def errors(
+        self, table: Any, columns: IndexArray, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell]
+    ) -> NDArray[np.float64]:
+        """Mean absolute test errors [cells, folds]; `targets` is [1, n] for all folds, or [folds, n]."""
+        ...
+
+
+def errors_fold_by_fold(
+    learner: Learner, table: Any, columns: IndexArray, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell]
+) -> NDArray[np.float64]:
+    """`Learner.errors` by one `predict` per fold, added up row by row as the engine's compiled loop does."""
+    n_folds = folds.train_starts.size - 1
+    errors = np.empty((len(cells), n_folds))
+    for f, target in enumerate(np.broadcast_to(targets, (n_folds, targets.shape[1]))):
+        train = folds.train[folds.train_starts[f] : folds.train_starts[f + 1]]
+        test = folds.test[folds.test_starts[f] : folds.test_starts[f + 1]]
+        predicted = learner.predict(table, columns, target, train, test, cells)
+        off = np.abs(predicted.astype(np.float64) - target[test])
+        errors[:, f] = np.cumsum(off, axis=1)[:, -1] / test.size
+    return errors
 
 
 class EngineTable(NamedTuple):
@@ -67,6 +88,13 @@ class EngineLearner:
         if (table.ranked.n_distinct[columns] > engine.MAX_BINS).any():
             return XGBoostLearner().predict(table.x, columns, y, train, test, cells)
         return engine.predict(table.ranked, y, train, test, cells, columns)
+
+    def errors(
+        self, table: EngineTable, columns: IndexArray, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell]
+    ) -> NDArray[np.float64]:
+        if (table.ranked.n_distinct[columns] > engine.MAX_BINS).any():
+            return XGBoostLearner().errors(table.x, columns, targets, folds, cells)
+        return engine.fold_errors(table.ranked, targets, folds, cells, columns)
 
 
 def _trees_by_ensemble(cells: Sequence[Cell]) -> dict[tuple[float, int], int]:
@@ -114,6 +142,16 @@ class XGBoostLearner:
             ]
         )
 
+    def errors(
+        self,
+        table: NDArray[np.float32],
+        columns: IndexArray,
+        targets: FloatArray,
+        folds: FoldRows,
+        cells: Sequence[Cell],
+    ) -> NDArray[np.float64]:
+        return errors_fold_by_fold(self, table, columns, targets, folds, cells)
+
 
 @dataclass(frozen=True)
 class LightGBMLearner:
@@ -136,6 +174,9 @@ class LightGBMLearner:
         import lightgbm
 
         picked, target = table[:, columns], np.asarray(y)[train]
+        known = lightgbm.Dataset(
+            picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}, free_raw_data=False
+        )
         boosters = {
             (rate, depth): lightgbm.train(
                 {
@@ -150,7 +191,7 @@ class LightGBMLearner:
                     "seed": 0,
                     "verbosity": -1,
                 },
-                lightgbm.Dataset(picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}),
+                known,
                 num_boost_round=n_trees,
             )
             for (rate, depth), n_trees in _trees_by_ensemble(cells).items()
@@ -166,6 +207,16 @@ class LightGBMLearner:
                 for cell in cells
             ]
         )
+
+    def errors(
+        self,
+        table: NDArray[np.float64],
+        columns: IndexArray,
+        targets: FloatArray,
+        folds: FoldRows,
+        cells: Sequence[Cell],
+    ) -> NDArray[np.float64]:
+        return errors_fold_by_fold(self, table, columns, targets, folds, cells)
 
 
 ENGINE = EngineLearner()

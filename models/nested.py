@@ -187,13 +187,14 @@ def _inner_errors(
     offset: Offset | None,
 ) -> NDArray[np.float64]:
     """Inner-fold mean absolute errors, [cells, seeds, outer, inner]."""
-    errors = np.empty((len(cells), len(splits), len(splits[0].outer), len(splits[0].inner[0])))
-    for s, one in enumerate(splits):
-        for o, folds in enumerate(one.inner):
-            for i, fold in enumerate(folds):
-                predicted = _fit_predict(table, columns, y, fold, cells, learner, offset)
-                errors[:, s, o, i] = np.abs(predicted - y[fold.test]).mean(axis=1)
-    return errors
+    errors = []
+    for one in splits:
+        targets = y[np.newaxis]
+        if offset is not None:
+            targets = np.stack([y - _baseline(offset, fold.train, y.size) for folds in one.inner for fold in folds])
+        shape = (len(cells), len(one.outer), len(one.inner[0]))
+        errors.append(learner.errors(table, columns, targets, one.inner_rows, cells).reshape(shape))
+    return np.stack(errors, axis=1)
 
 
 def _refit(
@@ -211,30 +212,21 @@ def _refit(
     for s, one in enumerate(splits):
         for o, fold in enumerate(one.outer):
             cell = protocol.cells[int(chosen[s, o])]
-            predictions[s, fold.test] = _fit_predict(table, columns, y, fold, [cell], learner, offset)[0]
+            baseline = np.zeros(y.size) if offset is None else _baseline(offset, fold.train, y.size)
+            learned = learner.predict(table, columns, y - baseline, fold.train, fold.test, [cell])[0]
+            predictions[s, fold.test] = baseline[fold.test] + learned
     return predictions
 
 
-def _fit_predict(
-    table: Any,
-    columns: IndexArray,
-    y: FloatArray,
-    fold: Fold,
-    cells: Sequence[Cell],
-    learner: Learner,
-    offset: Offset | None,
-) -> NDArray[np.float64]:
-    """Predictions of the fold's test rows, [cells, test], in float64."""
-    if offset is None:
-        return learner.predict(table, columns, y, fold.train, fold.test, cells).astype(np.float64)
-    baseline = np.asarray(offset(fold.train), dtype=np.float64)
-    if baseline.shape != y.shape or not np.isfinite(baseline).all():
+def _baseline(offset: Offset, train: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """The offset's predictions [n], fitted on these rows; raises DataError where they are not n finite numbers."""
+    baseline = np.asarray(offset(train), dtype=np.float64)
+    if baseline.shape != (n,) or not np.isfinite(baseline).all():
         raise DataError(
-            f"offset: expected {y.size} finite baseline predictions, one per row, got shape {baseline.shape} with "
+            f"offset: expected {n} finite baseline predictions, one per row, got shape {baseline.shape} with "
             f"{np.count_nonzero(~np.isfinite(baseline))} not finite"
         )
-    learned = learner.predict(table, columns, y - baseline, fold.train, fold.test, cells)
-    return learned + baseline[fold.test]
+    return baseline
 
 
 def _checked(

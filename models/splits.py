@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ConfigError, DataError
-from models.engine import Cell
+from models.engine import Cell, FoldRows
 
 Indices = NDArray[np.int64]
 
@@ -49,8 +51,7 @@ class Protocol:
         )
 
 
-@dataclass(frozen=True)
-class Fold:
+class Fold(NamedTuple):
     """Row indices of one training and its test part."""
 
     train: Indices
@@ -70,10 +71,17 @@ class Splits:
     inner: tuple[tuple[Fold, ...], ...]
     set_aside: tuple[Indices, ...]
 
+    @cached_property
+    def inner_rows(self) -> FoldRows:
+        """All inner folds, those of the first outer fold first."""
+        return FoldRows.of([fold for folds in self.inner for fold in folds])
 
+
+@lru_cache(maxsize=1024)
 def random_splits(n: int, seed: int, protocol: Protocol) -> Splits:
     """Shuffled K-folds over `n` rows, seeded by `seed` on both levels, as scikit-learn's KFold makes them.
 
+    Made once per seed and kept, because a selection asks for the same ones thousands of times; do not write into them.
     With a holdout, scikit-learn's train_test_split takes that share out of each outer training part; it is never used.
     Raises DataError where there are too few rows for the folds.
     """

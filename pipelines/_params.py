@@ -13,6 +13,8 @@ from ruamel.yaml.error import YAMLError
 
 from features.errors import ConfigError
 from features.schema import BENCHMARKS
+from lms.settings import RecordSettings, SampleSettings, ScoreSettings
+from lms.tag_settings import TagSettings
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -65,6 +67,44 @@ class Fit(Section):
     coverage_seeds: Count
 
 
+class FitLaws(Section):
+    bootstrap: Annotated[int, Field(ge=100)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    leave_out: dict[str, Count]
+    fit_up_to_params: dict[str, Annotated[float, Field(ge=1e4)]]
+    budgets_flops: tuple[Annotated[float, Field(ge=1e12)], ...]
+    benchmark_bootstrap: Annotated[int, Field(ge=20)]
+
+
+class Trace(Section):
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    skip_fraction: Share
+    stages: Annotated[tuple[tuple[Share, Annotated[float, Field(gt=0, le=1)]], ...], Field(min_length=2)]
+    hac_lags: Annotated[int, Field(ge=1)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    n_bootstrap: Annotated[int, Field(ge=100)]
+    seed: Annotated[int, Field(ge=0)]
+    min_tokens: Annotated[float, Field(ge=1e5)]
+    n_last: Annotated[int, Field(ge=3)]
+    minimum_agreement: Annotated[float, Field(gt=0.5, lt=1)]
+    curve_vocabulary: Annotated[int, Field(ge=2)]
+
+
+class Mix(Section):
+    targets: tuple[str, ...]
+    kind: Literal["kl", "tv", "euclidean"]
+    max_distance: Annotated[float, Field(gt=0)]
+    budget_gib: Annotated[float, Field(gt=0)]
+    max_epochs: Annotated[float, Field(gt=0)]
+    reductions_nats: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+    refits: Annotated[int, Field(ge=5)]
+    tree_refits: Annotated[int, Field(ge=5)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    candidates: Annotated[int, Field(ge=100)]
+    n_bootstrap: Annotated[int, Field(ge=100)]
+    seed: Annotated[int, Field(ge=0)]
+
+
 class Parallel(Section):
     backend: Literal["threads", "loky", "dask"]
     workers: Annotated[int, Field(ge=0)]
@@ -79,7 +119,14 @@ class Params(Section):
     evaluate: Evaluate
     explain: Explain
     fit: Fit
+    fit_laws: FitLaws
+    trace: Trace
+    mix: Mix
     parallel: Parallel
+    record: RecordSettings
+    score: ScoreSettings
+    sample: SampleSettings
+    tag: TagSettings
 
     @field_validator("benchmarks")
     @classmethod

@@ -16,6 +16,18 @@ NESTED = Path("data/nested")
 EXPLAINED = Path("data/explained")
 PREDICTORS = Path("data/predictors")
 REPORTS = Path("reports")
+RECORDS = Path("data/records")
+REGENERATED_SCORES = Path("data/scores")
+SCORE_ITEMS = Path("data/score_items")
+UNFINISHED = Path(".progress/language_models")
+GENERATIONS = Path("data/generations")
+TAGS = Path("data/tags")
+TAG_WORK = Path(".progress/tags")
+LINEAGE = Path("data/lineage")
+GENERATION_REPORT = REPORTS / "generations"
+LAWS = REPORTS / "laws"
+TRAJECTORIES = REPORTS / "trajectories"
+MIXTURES = REPORTS / "mixtures"
 
 
 def target(benchmark: str) -> Path:

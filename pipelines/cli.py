@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from features.errors import ForetellError
+from pipelines.cli_law import app as law
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 data = typer.Typer(help="The raw tables.", no_args_is_help=True)
 app.add_typer(data, name="data")
+app.add_typer(law, name="law")
 
 
 def run() -> None:

@@ -3,19 +3,30 @@
 from features.schema.core import Column, Table
 from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SHARES
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
+from features.schema.losses import LOSS_CURVES, LOSS_POINTS
 from features.schema.scores import BENCHMARKS, SCORE_BOUNDS, SCORES, Benchmark
+from features.schema.trajectories import CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_DOMAINS, MIXTURE_LOSSES
 
 RAW_TABLES: dict[str, Table] = {
     table.name: table
-    for table in (MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS)
+    for table in (
+        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS),
+        *(LOSS_POINTS, LOSS_CURVES, CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_LOSSES, MIXTURE_DOMAINS),
+    )
 }
 
 __all__ = [
     "BENCHMARKS",
+    "CHECKPOINT_SCORES",
     "CORPORA",
     "CORRECTIONS",
     "GENERATIONS",
     "GENERATION_COLUMNS",
+    "ITEM_LOSSES",
+    "LOSS_CURVES",
+    "LOSS_POINTS",
+    "MIXTURE_DOMAINS",
+    "MIXTURE_LOSSES",
     "MODELS",
     "PRETRAINING",
     "PUBLISHED_DESIGN",

@@ -53,12 +53,16 @@ GENERATION_COLUMNS: tuple[Column, ...] = (
         for domain in _DOMAINS
     ),
     *(_statistic(name, False) for name in _REST[:1]),
-    number("bigram_entropy", "entropy of word pairs over all texts", "nats", 0, 50, True),
+    number("bigram_entropy", "entropy of a word given the one before it, within a text", "bits", 0, 50, True),
     *(_statistic(name, False) for name in _REST[1:2]),
     number("pct_generated_english", "share of generated texts in English", "percent", 0, 100, True),
     *(_statistic(name, False) for name in _REST[2:]),
     *(_statistic(name, True) for name in _NAMES),
-    *(number(name, f"{what} per 100,000 words", "per 100,000 words", 0, 1e5, True) for name, what in _RATES.items()),
+    # The study writes "words"; its figures can only be per characters (docs/generations.md).
+    *(
+        number(name, f"{what} per 100,000 characters", "per 100,000 characters", 0, 1e5, True)
+        for name, what in _RATES.items()
+    ),
 )
 
 GENERATIONS = Table(

@@ -1,0 +1,30 @@
+"""For `foretell status`: which language models stand on recorded figures, which were regenerated, which are stale.
+Reads records, settings and lineage files only; nothing of a model is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from features.lineage import model_states, read_lineage
+from lms.record import make_records
+from lms.sample import sample_fingerprint
+from lms.score import score_fingerprint
+from lms.settings import RecordSettings, SampleSettings, ScoreSettings
+
+
+def language_model_states(
+    model_ids: list[str], record: RecordSettings, score: ScoreSettings, sample: SampleSettings, lineage: Path
+) -> pd.DataFrame:
+    """model_id, job ("score", "sample"), state ("recorded", "regenerated", "stale"), one row per model and job.
+
+    `lineage` is the folder of the lineage files, `<slug>.<job>.json`.
+    """
+    expected: dict[tuple[str, str], str] = {}
+    for one in make_records(record):
+        expected[one["model_id"], "score"] = score_fingerprint(one, score)
+        expected[one["model_id"], "sample"] = sample_fingerprint(one, sample)
+    found = [read_lineage(path) for job in ("score", "sample") for path in sorted(lineage.glob(f"*.{job}.json"))]
+    made = {(str(one["model_id"]), str(one["job"])): str(one["fingerprint"]) for one in found}
+    return model_states(model_ids, expected, made)

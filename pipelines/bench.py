@@ -1,0 +1,49 @@
+"""`make bench`: how fast the engine is on this machine, measured side by side with what it replaces.
+
+Reads the tables that `tabulate` writes; prints milliseconds per nested cross-validation and the seconds of the whole
+forward selection of every benchmark, and writes the same figures to reports/bench.json. Not a stage: its output
+depends on the machine.
+"""
+
+import time
+from dataclasses import asdict, replace
+
+from features.catalog import ALL_GROUPS, SCALE, feature_names
+from models.selection import Rule, forward_select
+from models.speed import measure
+from pipelines._params import load_params
+from pipelines._paths import REPORTS
+from pipelines._stage import run_stage, write_json
+from pipelines._tables import protocol_of, read_task, spread_of
+
+BENCHMARK = "hellaswag_10shot"
+FEATURES = (*SCALE, "d_model", "n_heads", "sequence_length", "pct_web", "pct_code", "pct_english")
+ROUNDS = 5
+
+
+def main() -> None:
+    """Print and write the figures."""
+    params = load_params()
+    protocol, spread, task = protocol_of(params), spread_of(params), read_task(BENCHMARK)
+    speed = measure(task.columns(FEATURES), task.scores, protocol, spread.n_workers, ROUNDS)
+    print(f"one nested cross-validation, {speed.n_models} models, {speed.n_features} features, {speed.cores} cores:")
+    print(f"  scikit-learn grid search {speed.ms_sklearn:9.1f} ms  {speed.ratio_sklearn:6.0f} times the engine")
+    print(f"  XGBoost, one per core    {speed.ms_xgboost:9.1f} ms  {speed.ratio_xgboost:6.0f} times the engine")
+    print(f"  the engine               {speed.ms_engine:9.2f} ms  ({speed.ms_engine_one_core:.2f} ms on one core)")
+
+    rule = Rule(protocol, params.select.seeds, params.select.threshold)
+    started, tried = time.perf_counter(), 0
+    for benchmark in params.benchmarks:
+        task = read_task(benchmark)
+        candidates = [name for name in feature_names(task.encoding.view, ALL_GROUPS) if name not in SCALE]
+        path = forward_select(task, SCALE, candidates, rule, replace(spread, backend="threads"))
+        tried += sum(len(step.candidates) for step in path)
+    seconds = time.perf_counter() - started
+    work = f"{len(params.benchmarks)} benchmarks, {tried} feature sets x {rule.n_seeds} seeds"
+    print(f"forward selection of {work}: {seconds:.1f} s")
+    figures = {**asdict(speed), "selection_seconds": seconds, "selection_feature_sets": tried, "seeds": rule.n_seeds}
+    write_json(REPORTS / "bench.json", figures)
+
+
+if __name__ == "__main__":
+    run_stage(main)

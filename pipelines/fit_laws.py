@@ -1,0 +1,58 @@
+"""Stage `fit_laws`: fit scaling laws to every bundled study, and a power law in parameters and tokens to every
+benchmark.
+
+Reads data/raw/loss_points.csv, the design table and the benchmarks' scores; writes, per study,
+reports/laws/<study>.json (constants with intervals, what was left out, extrapolation to unseen sizes, compute-optimal
+splits) and three plots, and reports/laws/benchmarks.json (how much of each benchmark is just scale).
+"""
+
+import numpy as np
+
+from features.catalog import SCALE
+from features.schema import BENCHMARKS
+from models.laws.benchmark import fit_benchmark, report_benchmark
+from models.laws.figures import draw_axes, draw_fit, draw_isoflop
+from models.laws.studies import best_fit, fit_study, report_study
+from pipelines._losses import bundled_runs
+from pipelines._params import load_params
+from pipelines._paths import LAWS
+from pipelines._stage import atomic, run_stage, write_json
+from pipelines._tables import read_task
+
+FIGURES = {"isoflop": draw_isoflop, "axes": draw_axes, "fit": draw_fit}
+
+
+def main() -> None:
+    """Write each study's report and plots, and the benchmarks' power laws."""
+    params = load_params()
+    cfg = params.fit_laws
+    for slug, runs in bundled_runs().items():
+        study = fit_study(runs, leave_out=cfg.leave_out.get(slug, 0), n_bootstrap=cfg.bootstrap)
+        report = report_study(
+            study,
+            budgets_flops=cfg.budgets_flops,
+            level=cfg.level,
+            fit_up_to_params=cfg.fit_up_to_params.get(slug),
+            n_bootstrap=cfg.bootstrap,
+        )
+        write_json(LAWS / f"{slug}.json", report)
+        for name, draw in FIGURES.items():
+            with atomic(LAWS / f"{slug}_{name}.png") as path:
+                draw(best_fit(study), study.runs, path)
+    benchmarks = {}
+    for slug in params.benchmarks:
+        task = read_task(slug)
+        total_params, tokens_billions = np.exp(task.columns(SCALE)).T
+        fit = fit_benchmark(
+            total_params,
+            1e9 * tokens_billions,
+            task.scores,
+            lower_is_better=BENCHMARKS[slug].lower_is_better,
+            n_bootstrap=cfg.benchmark_bootstrap,
+        )
+        benchmarks[slug] = report_benchmark(fit)
+    write_json(LAWS / "benchmarks.json", benchmarks)
+
+
+if __name__ == "__main__":
+    run_stage(main)

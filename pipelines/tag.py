@@ -1,0 +1,28 @@
+"""Stage `tag@slug`: turn one model's generations into its row of generation features.
+
+Reads data/generations/<slug>/ (shards and manifest of `sample@slug`); writes data/tags/<slug>.csv,
+data/tags/left_out/<slug>.csv and data/lineage/<slug>.tag.json. Unfinished work stays in .progress/tags/<slug>/ and is
+taken up again.
+"""
+
+from lms.tag import sampled_by, tag_generations
+from lms.tag_settings import open_taggers, tag_fingerprint
+from pipelines._params import load_params
+from pipelines._paths import GENERATIONS, LINEAGE, TAG_WORK, TAGS
+from pipelines._stage import argument, run_stage, write_json
+
+
+def main() -> None:
+    """Tag the generations of the slug on the command line."""
+    cfg = load_params().tag
+    slug = argument(tuple(sorted(path.parent.name for path in GENERATIONS.glob("*/manifest.json"))))
+    folder = GENERATIONS / slug
+    model_id, sampled = sampled_by(folder)
+    taggers = open_taggers(cfg)
+    tag_generations(folder, TAGS / f"{slug}.csv", TAG_WORK / slug, model_id, taggers, print)
+    made = {"job": "tag", "slug": slug, "model_id": model_id, "fingerprint": tag_fingerprint(sampled, cfg)}
+    write_json(LINEAGE / f"{slug}.tag.json", {**made, "taggers": taggers.lineage})
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,151 @@
+"""One benchmark's power law: known laws come back, folds see their training rows only, bad scores are refused."""
+
+import time
+
+import numpy as np
+import pytest
+
+from features.errors import DataError
+from models.laws.benchmark import (
+    BenchmarkLaw,
+    _fit_between,
+    fit_benchmark,
+    power_law_fit_predict,
+    power_law_offset,
+    r_squared,
+    report_benchmark,
+)
+from models.laws.joint import KaplanLaw
+
+RNG = np.random.default_rng(0)
+N = np.exp(RNG.uniform(np.log(1e8), np.log(7e10), 80))
+D = np.exp(RNG.uniform(np.log(1e11), np.log(1e13), 80))
+TRUTH = KaplanLaw(0.4, 5e9, 0.5, 8e11)  # of the odds of error
+ODDS = np.exp(TRUTH.FORM.log_value(TRUTH._encode(TRUTH.constants()[None]), TRUTH._features(N, D))[0])
+
+
+@pytest.mark.parametrize("lower_is_better", [False, True])
+def test_a_known_law_comes_back(lower_is_better: bool) -> None:
+    error = ODDS / (1 + ODDS)
+    scores = 2 * error if lower_is_better else 1 - error
+    fit = fit_benchmark(N, D, scores, lower_is_better=lower_is_better)
+    assert fit.r2 == pytest.approx(1, abs=1e-6)
+    assert list(fit.law.constants().values()) == pytest.approx(TRUTH.constants(), rel=1e-3)
+    assert fit.law.predict(N, D) == pytest.approx(scores, abs=1e-4)
+    assert report_benchmark(fit)["does_not_improve_with"] == []
+
+
+def test_predictions_stay_on_the_score_scale_at_any_size() -> None:
+    fit = fit_benchmark(N, D, 1 / (1 + ODDS), lower_is_better=False)
+    wide = fit.law.predict(np.geomspace(1e6, 1e15, 9), np.geomspace(1e8, 1e16, 9))
+    assert ((wide >= 0) & (wide <= 1)).all() and (np.diff(wide) > 0).all()
+
+
+@pytest.mark.parametrize("lower_is_better", [False, True])
+def test_models_at_chance_do_not_bend_the_law(lower_is_better: bool) -> None:
+    """Four-choice accuracy starts at 0.25; a Brier score that small models keep at 1.1 starts there."""
+    best, worst = (0.0, 1.1) if lower_is_better else (1.0, 0.25)
+    odds = 10 * ODDS**2.5  # a sharp rise: half of the models are at chance
+    scores = best + (worst - best) * odds / (1 + odds)
+    scores = scores + np.random.default_rng(1).normal(0, 0.005, 80)
+    fit = fit_benchmark(N, D, scores, lower_is_better=lower_is_better)
+    assert fit.law.worst == pytest.approx(worst, abs=0.03)
+    to_the_end = _fit_between(np.log(N), np.log(D), scores, best, 2.0 if lower_is_better else 0.0)
+    assert fit.mae < 0.8 * np.abs(to_the_end.predict(N, D) - scores).mean()
+    assert fit.r2 > 0.95
+
+
+def test_outliers_do_not_carry_the_law_away() -> None:
+    scores = 1 / (1 + ODDS)
+    bent = scores.copy()
+    bent[:6] = 0.0
+    clean, robust = (fit_benchmark(N, D, y, lower_is_better=False).law.predict(N, D) for y in (scores, bent))
+    assert np.abs(clean - robust).max() < 0.03
+
+
+def test_offset_looks_at_its_training_rows_only() -> None:
+    scores = 1 / (1 + ODDS) + RNG.normal(0, 0.02, 80)
+    scores = np.clip(scores, 0, 1)
+    train, test = np.arange(0, 80, 2), np.arange(1, 80, 2)
+    changed = scores.copy()
+    changed[test] = RNG.permutation(scores[test])
+    first = power_law_offset(np.log(N), np.log(D), scores)(train)
+    second = power_law_offset(np.log(N), np.log(D), changed)(train)
+    assert first.shape == (80,) and (first == second).all()
+    assert (power_law_offset(np.log(N), np.log(D), scores)(test) != first).any()
+
+
+def test_offset_is_deterministic_and_indifferent_to_the_tokens_unit_and_to_row_order() -> None:
+    scores = np.clip(1 / (1 + ODDS) + RNG.normal(0, 0.03, 80), 0, 1)
+    train = np.arange(60)
+    plain = power_law_offset(np.log(N), np.log(D), scores)(train)
+    billions = power_law_offset(np.log(N), np.log(D / 1e9), scores)(train)
+    assert (power_law_offset(np.log(N), np.log(D), scores)(train) == plain).all()
+    assert billions == pytest.approx(plain, abs=1e-6)
+    assert power_law_offset(np.log(N), np.log(D), scores)(train[::-1]) == pytest.approx(plain, abs=1e-6)
+
+
+def test_fit_predict_agrees_with_the_offset() -> None:
+    scores, rows = 1 / (1 + ODDS), np.column_stack([np.log(N), np.log(D)])
+    predicted = power_law_fit_predict(rows[:60], scores[:60], rows[60:])
+    assert predicted == pytest.approx(power_law_offset(rows[:, 0], rows[:, 1], scores)(np.arange(60))[60:])
+
+
+def test_a_benchmark_that_ignores_scale_is_no_error_and_explains_nothing() -> None:
+    scores = np.clip(RNG.normal(0.35, 0.03, 80), 0, 1)
+    fit = fit_benchmark(N, D, scores, lower_is_better=False, n_bootstrap=30)
+    assert -0.3 < fit.r2 < 0.3
+    assert fit.r2_interval is not None and fit.r2_interval[0] <= fit.r2_interval[1]
+
+
+def test_r_squared_by_hand() -> None:
+    observed = np.array([1.0, 2.0, 3.0])
+    assert r_squared(observed, observed) == 1
+    assert r_squared(observed, np.full(3, 2.0)) == 0
+    assert r_squared(observed, np.array([1.0, 2.0, 5.0])) == pytest.approx(1 - 4 / 2)
+    assert np.isnan(r_squared(np.ones(3), observed))
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        (np.full(80, 55.0), "a share, not percent"),
+        (np.where(np.arange(80) == 3, np.nan, 0.5), r"scores\[3\] = nan"),
+        (np.where(np.arange(80) == 3, -0.1, 0.5), r"scores\[3\]"),
+        (np.full(79, 0.5), "expected one of each"),
+    ],
+)
+def test_bad_scores_are_refused(scores: np.ndarray, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        fit_benchmark(N, D, scores, lower_is_better=False)
+    with pytest.raises(DataError, match=words):
+        power_law_offset(np.log(N), np.log(D), scores)
+
+
+def test_missing_counts_and_base_ten_and_tiny_folds_are_refused() -> None:
+    scores = np.full(80, 0.5)
+    with pytest.raises(DataError, match=r"log_d\[5\] = nan"):
+        power_law_offset(np.log(N), np.where(np.arange(80) == 5, np.nan, np.log(D)), scores)
+    with pytest.raises(DataError, match="base 10"):
+        power_law_offset(np.log10(N), np.log10(D), scores)
+    with pytest.raises(DataError, match="5 training rows"):
+        power_law_offset(np.log(N), np.log(D), scores)(np.arange(5))
+    with pytest.raises(DataError, match="millions or billions"):
+        fit_benchmark(N, D / 1e9, scores, lower_is_better=False)
+
+
+def test_a_fit_is_cheap() -> None:
+    """A fold's fit is a few milliseconds: 7,800 of them (50 seeds, 12 training sets, 13 benchmarks) are well under a
+    minute. Held as a generous bound, so that a loaded machine does not fail it."""
+    scores = np.clip(1 / (1 + ODDS) + RNG.normal(0, 0.03, 80), 0, 1)
+    offset = power_law_offset(np.log(N), np.log(D), scores)
+    offset(np.arange(60))
+    begin = time.process_time()
+    for i in range(20):
+        offset(np.arange(i, i + 55))
+    assert (time.process_time() - begin) / 20 < 0.05
+
+
+def test_law_is_a_plain_value() -> None:
+    law = BenchmarkLaw((0.1, 0.2, 0.7, 0.5), (20.0, 25.0), 1.0, 0.25)
+    assert law == BenchmarkLaw((0.1, 0.2, 0.7, 0.5), (20.0, 25.0), 1.0, 0.25)
