@@ -254,7 +254,7 @@ def test_intervals_cover_at_the_nominal_rate(level: float) -> None:
 
 @pytest.mark.slow
 def test_intervals_for_a_new_run_cover_at_the_nominal_rate() -> None:
-    """100 simulated studies: 90 % intervals hold 90 % of fresh runs (measured 0.899), and the curve 93 % of the time."""
+    """100 simulated studies: 90 % intervals hold 90 % of fresh runs (measured 0.899), the curve 93 % of the time."""
     n, d = np.tile(N, 2), np.tile(D, 2)
     loss = np.asarray(BESIROGLU.predict(n, d))
     runs, curve = [], []
