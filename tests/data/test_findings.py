@@ -1,4 +1,4 @@
-"""The pages' tables of findings say what the raw tables say; the mixture table gives its study's order of predictors."""
+"""The pages' findings say what the raw tables say; the mixture table gives its study's order of predictors."""
 
 from pathlib import Path
 
