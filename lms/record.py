@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,9 @@ def weights_sha256(folder: Path, unsafe_weights: bool = False) -> str:
     return total.hexdigest()
 
 
-def job_fingerprint(record: Record, settings: dict[str, Any]) -> str:
-    """16 hex digits that change with the record or the job's settings: the key of unfinished work and of lineage."""
-    text = json.dumps({"record": record, "settings": settings}, sort_keys=True)
+def job_fingerprint(record: Record, settings: dict[str, Any], code: Iterable[Path]) -> str:
+    """16 hex digits that change with the record, the job's settings or the files of code that decide its numbers: the
+    key of unfinished work and of lineage."""
+    contents = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in code}
+    text = json.dumps({"record": record, "settings": settings, "code": contents}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

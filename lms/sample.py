@@ -23,6 +23,8 @@ from lms.settings import SampleSettings
 from lms.weights import require_runnable, runtime_environment
 
 JOB = "sample"
+# The code that decides a text; dvc.yaml names the same files. A change of the plumbing must not cost GPU days.
+CODE = tuple(Path(__file__).with_name(f"{name}.py") for name in ("drawing", "generate", "sample"))
 
 
 def shard_name(number: int) -> str:
@@ -40,7 +42,7 @@ def shard_indices(settings: SampleSettings) -> list[range]:
 
 def sample_fingerprint(record: Record, settings: SampleSettings) -> str:
     """Key of a sampling run: changes with the record and with every setting that can change a text."""
-    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}))
+    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), CODE)
 
 
 def _shard_text(texts: Sequence[dict[str, Any]]) -> str:

@@ -30,11 +30,17 @@ from lms.settings import ScoreSettings
 from lms.weights import LoadedModel, load_model, require_runnable, runtime_environment
 
 JOB = "score"
+_HERE = Path(__file__).parent
+# The code that decides a score; dvc.yaml names the same files. A change of the plumbing must not cost GPU days.
+CODE = (
+    *sorted((_HERE / "tasks").glob("*.yaml")),
+    *(_HERE / f"{name}.py" for name in ("benchmarks", "brier", "documents", "programs", "results", "score")),
+)
 
 
 def score_fingerprint(record: Record, settings: ScoreSettings) -> str:
     """Key of a scoring run: changes with the record and with every setting that can change a score."""
-    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}))
+    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), CODE)
 
 
 def _without_pass_at_1(record: Record, unit: Unit) -> list[ScoreRow]:

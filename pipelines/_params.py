@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from features.errors import ConfigError
 from features.schema import BENCHMARKS
+from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.tag_settings import TagSettings
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -122,6 +123,9 @@ class Params(Section):
     trace: Trace
     mix: Mix
     parallel: Parallel
+    record: RecordSettings
+    score: ScoreSettings
+    sample: SampleSettings
     tag: TagSettings
 
     @field_validator("benchmarks")

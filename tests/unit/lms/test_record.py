@@ -144,9 +144,13 @@ def test_pickled_weights_are_not_weights(tmp_path: Path) -> None:
     assert len(weights_sha256(tmp_path, unsafe_weights=True)) == 64
 
 
-def test_fingerprint_follows_record_and_settings() -> None:
+def test_fingerprint_follows_record_settings_and_code(tmp_path: Path) -> None:
     (record,) = make_records(_settings())
-    same = job_fingerprint(record, {"a": 1, "b": 2})
-    assert same == job_fingerprint(dict(reversed(list(record.items()))), {"b": 2, "a": 1})
-    assert same != job_fingerprint(record, {"a": 1, "b": 3})
-    assert same != job_fingerprint({**record, "dtype": "float32"}, {"a": 1, "b": 2})
+    code = tmp_path / "code.py"
+    code.write_text("a")
+    same = job_fingerprint(record, {"a": 1, "b": 2}, [code])
+    assert same == job_fingerprint(dict(reversed(list(record.items()))), {"b": 2, "a": 1}, [code])
+    assert same != job_fingerprint(record, {"a": 1, "b": 3}, [code])
+    assert same != job_fingerprint({**record, "dtype": "float32"}, {"a": 1, "b": 2}, [code])
+    code.write_text("b")
+    assert same != job_fingerprint(record, {"a": 1, "b": 2}, [code])

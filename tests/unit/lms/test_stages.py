@@ -1,0 +1,165 @@
+"""The stages record, score and sample as dvc.yaml defines them, in a small repository with two tiny models: what
+changes is made again and nothing else; what cannot run here says so; what is recorded stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from lms import sample, score
+from lms.settings import RecordSettings, SampleSettings, ScoreSettings
+
+ROOT = Path(__file__).parents[3]
+Record = dict[str, Any]
+yaml = YAML(typ="safe")
+
+
+def _stages() -> dict[str, Any]:
+    return yaml.load(ROOT / "dvc.yaml")["stages"]
+
+
+def test_dvc_names_the_code_and_settings_that_the_fingerprint_holds() -> None:
+    stages = _stages()
+    for name, module, settings in (("score", score, ScoreSettings), ("sample", sample, SampleSettings)):
+        deps = {dep for dep in stages[name]["deps"] if dep.startswith("lms/")}
+        code = {path.relative_to(ROOT).as_posix() for path in module.CODE}
+        assert deps == {path for path in code if path.endswith(".py")} | ({"lms/tasks"} if name == "score" else set())
+        decisive = set(settings.model_fields) - {"cpu_max_parameters"}
+        assert set(stages[name]["params"]) == {f"{name}.{field}" for field in decisive}
+
+
+def test_params_spell_every_setting() -> None:
+    params = yaml.load(ROOT / "params.yaml")
+    for name, settings in (("record", RecordSettings), ("score", ScoreSettings), ("sample", SampleSettings)):
+        assert set(params[name]) == set(settings.model_fields)
+    assert params["record"] == {"regenerate": [], "weights": {}}
+    assert params["score"]["run_generated_code"] is False
+    assert (params["sample"]["n_texts"], params["sample"]["max_tokens"]) == (5000, 256)
+    assert (params["sample"]["temperature"], params["sample"]["top_p"]) == (0.8, 0.9)
+
+
+class Repository:
+    """A DVC repository with this project's packages and language-model stages, and one stage that depends on them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for package in ("features", "lms", "models", "pipelines"):
+            shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in ("scores", "lineage"):
+            (root / "data" / folder).mkdir(parents=True)
+            (root / "data" / folder / ".gitkeep").touch()
+        stages = {name: stage for name, stage in _stages().items() if name in ("record", "score", "sample")}
+        stages["gather"] = {
+            "cmd": "cat data/scores/*.csv > gathered.csv || true",
+            "deps": ["data/scores"],
+            "outs": ["gathered.csv"],
+        }
+        self._write("dvc.yaml", {"stages": stages})
+        self.run("git", "init", "-q")
+        self.run("dvc", "init", "-q")
+
+    def _write(self, name: str, value: Any) -> None:
+        with (self.root / name).open("w") as file:
+            yaml.dump(value, file)
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=400)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def params(self, records: list[Record], data: Path, **sections: Any) -> None:
+        params = yaml.load(ROOT / "params.yaml")
+        weights = {
+            record["slug"]: {
+                "model_id": record["model_id"],
+                "path": record["location"],
+                "revision": record["revision"],
+                "dtype": record["dtype"],
+            }
+            for record in records
+        }
+        params["record"] = {"regenerate": list(weights), "weights": weights}
+        params["score"].update(benchmarks=["lambada_0shot"], data_folder=str(data), max_batch_size=8)
+        params["sample"].update(n_texts=8, shard_size=4, batch_size=4, max_tokens=16)
+        for section, changes in sections.items():
+            params[section].update(changes)
+        self._write("params.yaml", params)
+
+    def repro(self, check: bool = True) -> tuple[set[str], subprocess.CompletedProcess[str]]:
+        """Run `dvc repro`; the stages that ran, and the finished process."""
+        done = self.run("dvc", "repro", check=check)
+        ran = {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")}
+        return ran, done
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+@pytest.mark.slow
+def test_nothing_to_regenerate_needs_neither_gpu_nor_weights(repository: Repository, tmp_path: Path) -> None:
+    repository.params([], tmp_path)
+    ran, done = repository.repro()
+    assert ran == {"record", "gather"}
+    assert "all figures are recorded ones" in done.stdout
+    assert repository.repro()[0] == set()
+
+
+@pytest.mark.slow
+def test_a_changed_record_makes_its_own_stages_again(
+    repository: Repository, tiny_records: list[Record], benchmark_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    neox, llama = tiny_records
+    repository.params(tiny_records, benchmark_data)
+    everything = {f"{job}@{record['slug']}" for job in ("score", "sample") for record in tiny_records}
+    assert repository.repro()[0] == everything | {"record", "gather"}
+    gathered = (repository.root / "gathered.csv").read_text()
+    assert repository.repro()[0] == set()
+
+    # Another dtype of one model: its two stages, and what depends on them.
+    halved = {**llama, "dtype": "bfloat16"}
+    repository.params([neox, halved], benchmark_data)
+    assert repository.repro()[0] == {"record", "score@tiny--llama", "sample@tiny--llama", "gather"}
+    assert (repository.root / "gathered.csv").read_text() != gathered
+    lineage = json.loads((repository.root / "data/lineage/tiny--llama.score.json").read_text())
+    assert (lineage["dtype"], lineage["backend"], lineage["revision"]) == ("bfloat16", "hf", llama["revision"])
+
+    # A setting of one job: that job of every model. What only steers this machine: nothing.
+    repository.params([neox, halved], benchmark_data, sample={"temperature": 0.7}, score={"cpu_max_parameters": 10**9})
+    assert repository.repro()[0] == {"sample@tiny--gpt_neox", "sample@tiny--llama"}
+
+    # Without weights and unfinished work, as on a fresh clone: recorded outputs are used, nothing runs.
+    away = tmp_path_factory.mktemp("away")
+    for record in tiny_records:
+        shutil.move(record["location"], away / record["slug"])
+    try:
+        shutil.rmtree(repository.root / ".progress")
+        assert repository.repro()[0] == set()
+        repository.params([neox, llama], benchmark_data, sample={"temperature": 0.7})
+        _, done = repository.repro(check=False)
+    finally:
+        for record in tiny_records:
+            shutil.move(away / record["slug"], record["location"])
+    assert done.returncode != 0
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("ConfigError")]
+    assert len(said) == 1
+    assert "is stale and cannot run here (no GPU, and the weights are not on this machine)" in said[0]
+    assert "on a GPU machine, then `dvc push`" in said[0]
+    assert "Traceback" not in done.stderr
+
+    # One model less on the list: its stages are gone, the other's are untouched.
+    repository.params([neox], benchmark_data, sample={"temperature": 0.7})
+    assert repository.repro()[0] <= {"record", "gather"}
+    assert (repository.root / "data/scores/tiny--gpt_neox.csv").is_file()
