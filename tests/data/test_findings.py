@@ -26,17 +26,17 @@ def agree(page: str, findings: list[Finding]) -> None:
     assert rows_of(page) == {finding.name: finding.verdict for finding in findings}
 
 
-def test_the_page_on_trajectories_says_what_the_tables_say() -> None:
-    tables = [read_raw(table, ROOT) for table in (ITEM_LOSSES, CHECKPOINT_SCORES, LOSS_CURVES)]
-    study = trace(tables[0], tables[1], tables[2], TraceSettings(**PARAMS.trace.model_dump()))
+def test_the_page_on_trajectories_says_what_the_tables_say(raw_root: Path) -> None:
+    items, checkpoints, curves = (read_raw(table, raw_root) for table in (ITEM_LOSSES, CHECKPOINT_SCORES, LOSS_CURVES))
+    study = trace(items, checkpoints, curves, TraceSettings(**PARAMS.trace.model_dump()))
     agree("trajectories.md", study.findings)
 
 
 @pytest.fixture(scope="module")
-def study() -> MixStudy:
+def study(raw_root: Path) -> MixStudy:
     # Fewer refits than the stage: they make the spread of a choice, which no verdict rests on.
     cfg = PARAMS.mix.model_dump() | {"refits": 5, "tree_refits": 5, "candidates": 500, "n_bootstrap": 100}
-    return mix(read_raw(MIXTURE_LOSSES, ROOT), read_raw(MIXTURE_DOMAINS, ROOT), MixSettings(**cfg))
+    return mix(read_raw(MIXTURE_LOSSES, raw_root), read_raw(MIXTURE_DOMAINS, raw_root), MixSettings(**cfg))
 
 
 @pytest.mark.slow
