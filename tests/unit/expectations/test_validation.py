@@ -121,7 +121,7 @@ def test_a_broken_cell_is_named(broken: Broken, defect: Defect) -> None:
     assert wanted[0].value == (defect.value if defect.shown_value is None else defect.shown_value)
     line = str(wanted[0])
     assert "\n" not in line
-    for part in (defect.table, row, defect.column, wanted[0].rule, wanted[0].value):
+    for part in (defect.table, row, defect.shown_column or defect.column, wanted[0].rule, wanted[0].value):
         assert part in line
 
 
