@@ -1,1 +1,1 @@
-"""Training itself: how item losses, scores and losses move over checkpoints, and which findings of the literature hold."""
+"""Training itself: how losses and scores move over checkpoints, and which findings of the literature hold."""
