@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from features.errors import DataError
+from features.tagged import read_tagged
+from features.text_table import INCOMMENSURABLE
 
 LINEAGE_COLUMNS = ["source", "regenerated_at", "revision", "backend", "dtype", "harness_version"]
 RECORDED, REGENERATED, STALE = "recorded", "regenerated", "stale"
@@ -138,6 +140,20 @@ def read_regenerated_scores(scores: Path, lineage: Path) -> pd.DataFrame:
     ]
     empty = pd.DataFrame(columns=[*_SCORE, "reason", *LINEAGE_COLUMNS])
     return _concat([empty, *tables])
+
+
+def read_regenerated_features(tags: Path, lineage: Path) -> pd.DataFrame:
+    """All regenerated generation features, one row per model: every `<slug>.csv` below `tags` with the sampling's
+    `<slug>.sample.json` below `lineage`; no rows where nothing was tagged. Columns whose recorded values follow another
+    definition (INCOMMENSURABLE) are left empty, because one column must not mix two definitions."""
+    made = read_tagged(tags)
+    stated = {}
+    for path in sorted(tags.glob("*.csv")):
+        found = read_lineage(lineage / f"{path.stem}.sample.json")
+        stated[str(found["model_id"])] = found
+    rows = [with_lineage(made.iloc[[i]], stated[str(model)]) for i, model in enumerate(made["model_id"])]
+    table = pd.concat(rows) if rows else made.reindex(columns=[*made.columns, *LINEAGE_COLUMNS])
+    return table.assign(**dict.fromkeys(INCOMMENSURABLE, float("nan")))
 
 
 def model_states(
