@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from features.errors import ConfigError, TrackingError
-from features.schema import BENCHMARKS
+from features.raw import read_raw
+from features.schema import BENCHMARKS, MODELS
 from models.predictor import Predictor
 from models.registry import CANDIDATE, CHAMPION, Store
-from pipelines._params import load_params
+from pipelines._params import Params, load_params
+from pipelines._paths import LINEAGE
 
 NOT_PREDICTABLE = "not predictable from design"
 
@@ -90,12 +92,12 @@ def print_answers(found: Sequence[Answer]) -> None:
 
 
 def print_status() -> None:
-    """A table of what is registered."""
-    store = Store()
+    """A table of what is registered, and where the language models' figures come from."""
+    store, params = Store(), load_params()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("benchmark", "champion", "candidate", "MAE", "new families", "coverage", "data", "note"):
         table.add_column(heading, justify="right" if heading in ("MAE", "new families", "coverage") else "left")
-    for benchmark in load_params().benchmarks:
+    for benchmark in params.benchmarks:
         name = f"foretell-{benchmark}"
         champion, candidate = store.alias(name, CHAMPION), store.alias(name, CANDIDATE)
         shown = champion or candidate
@@ -117,6 +119,23 @@ def print_status() -> None:
     console = _console()
     console.print(f"store: {store.uri}", soft_wrap=True, highlight=False)
     console.print(table)
+    for line in _language_models(params):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _language_models(params: Params) -> list[str]:
+    """How many language models stand on recorded, regenerated or stale figures, and how to mend the stale ones."""
+    from lms.status import language_model_states
+
+    model_ids = read_raw(MODELS)["model_id"].astype(str).tolist()
+    states = language_model_states(model_ids, params.record, params.score, params.sample, LINEAGE)
+    by_state = states.groupby("state")["model_id"].nunique() if len(states) else {"recorded": len(model_ids)}
+    counts = [f"{by_state.get(state, 0)} {state}" for state in ("recorded", "regenerated", "stale")]
+    lines = [f"language models: {', '.join(counts)}"]
+    for row in states[states["state"] == "stale"].to_dict("records") if len(states) else []:
+        mend = f"`dvc repro {row['job']}@<slug>` on a GPU machine, then `dvc push`"
+        lines.append(f"  stale: {row['model_id']} ({row['job']}); {mend}")
+    return lines
 
 
 def _console() -> Console:

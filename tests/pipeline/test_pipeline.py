@@ -1,0 +1,128 @@
+"""The pipeline as a whole, on two real benchmarks: what it ends with, that it does nothing twice, and that a change
+re-runs what depends on it and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from clone import BENCHMARKS, ROOT, checked, reproduced, shell  # noqa: F401 - the fixture
+
+pytestmark = pytest.mark.slow
+FORETELL = (sys.executable, "-m", "pipelines.cli")
+
+
+@pytest.fixture
+def copy(reproduced: Path, tmp_path: Path) -> Path:
+    """A copy of the reproduced clone that a test may change."""
+    return Path(shutil.copytree(reproduced, tmp_path / "copy", symlinks=True))
+
+
+def test_repro_ends_by_naming_what_it_made(reproduced: Path) -> None:
+    said = (reproduced.parent / "reproduced.ready").read_text()
+    for benchmark in BENCHMARKS:
+        assert f"foretell-{benchmark} v1" in said
+    assert "reports/report.md" in said
+    assert "make ui" in said
+
+
+def test_second_repro_does_nothing(reproduced: Path) -> None:
+    said = checked(reproduced, sys.executable, "-m", "dvc", "repro")
+    assert "Running stage" not in said
+    assert "Data and pipelines are up to date" in said
+
+
+def test_tracking_twice_makes_nothing_new(reproduced: Path) -> None:
+    def rows() -> list[int]:
+        with sqlite3.connect(reproduced / "mlflow.db") as store:
+            tables = ("runs", "metrics", "model_versions")
+            return [store.execute(f"select count(*) from {name}").fetchone()[0] for name in tables]
+
+    before = rows()
+    checked(reproduced, *FORETELL, "track")
+    assert rows() == before
+    assert before[2] == len(BENCHMARKS)
+
+
+def test_one_changed_score_reruns_its_benchmark_only(copy: Path) -> None:
+    path = copy / "data/raw/scores.csv"
+    path.chmod(0o644)
+    scores = pd.read_csv(path, dtype=str, keep_default_na=False)
+    row = scores.index[(scores["benchmark"] == "humaneval") & (scores["score"] != "")][0]
+    scores.loc[row, "score"] = "0.123456"
+    scores.to_csv(path, index=False, lineterminator="\n")
+    checked(copy, sys.executable, "-m", "dvc", "add", "-q", "data/raw/scores.csv")
+    checked(copy, sys.executable, "-m", "dvc", "repro", "-q", "tabulate")
+    stale = json.loads(checked(copy, sys.executable, "-m", "dvc", "status", "--json"))
+    assert "select@humaneval_0shot" in stale
+    assert not [name for name in stale if name.endswith("@lambada_0shot")]
+    changes = checked(copy, *FORETELL, "data", "diff", "HEAD")
+    assert "0.123456" in changes
+    assert "1 fields changed" in changes
+
+
+def test_metrics_diff_says_what_changed(copy: Path) -> None:
+    checked(copy, "git", "add", "-A")
+    checked(copy, "git", "commit", "-q", "-m", "results")
+    said = checked(copy, sys.executable, "-m", "dvc", "exp", "run", "-q", "-S", "evaluate.seeds=4", "compare")
+    told = checked(copy, sys.executable, "-m", "dvc", "metrics", "diff")
+    assert "lambada_0shot.mae.scaling_laws" in told, said
+
+
+def test_bad_data_stop_everything(copy: Path) -> None:
+    path = copy / "data/raw/pretraining.csv"
+    path.chmod(0o644)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[0, "pct_web"] = "130"
+    table.to_csv(path, index=False, lineterminator="\n")
+    checked(copy, sys.executable, "-m", "dvc", "add", "-q", "data/raw/pretraining.csv")
+    done = shell(copy, sys.executable, "-m", "dvc", "repro")
+    assert done.returncode != 0
+    assert "pct_web" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert "tabulate" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tokens", "-5"], "tokens_billions"),
+        (["--code", "130"], "pct_code"),
+        (["--code", "60", "--web", "70"], "sum to at most 100"),
+        (["--positions", "ropes"], "alibi, learned, rope, sinusoidal"),
+        (["--benchmark", "chess"], "humaneval_0shot"),
+    ],
+)
+def test_a_wrong_question_gets_one_line(reproduced: Path, options: list[str], words: str) -> None:
+    done = shell(reproduced, *FORETELL, "predict", "--params", "7e9", *options)
+    assert done.returncode in (3, 4)
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def readme_commands() -> list[str]:
+    """Every `foretell` line inside the README's fenced blocks."""
+    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("foretell ")]
+
+
+def test_readme_has_commands() -> None:
+    assert len(readme_commands()) >= 4
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_readme_command_runs(reproduced: Path, command: str) -> None:
+    words = command.split("#")[0].split()[1:]
+    assert checked(reproduced, *FORETELL, *words).strip()
+
+
+def test_readme_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert named <= targets
