@@ -72,7 +72,7 @@ def test_an_incomplete_regenerated_benchmark_is_left_out_with_its_reason() -> No
 
 
 def test_nothing_regenerated_changes_no_number(tmp_path: Path) -> None:
-    merged = merge_scores(RECORDED, read_regenerated_scores(tmp_path, tmp_path))
+    merged = merge_scores(RECORDED, read_regenerated_scores(tmp_path, tmp_path, []))
     pd.testing.assert_frame_equal(
         merged.table[RECORDED.columns], RECORDED.sort_values(["model_id", "benchmark"], ignore_index=True)
     )
@@ -114,11 +114,14 @@ def test_files_of_regenerated_scores(tmp_path: Path) -> None:
         tmp_path / "a--m.csv", index=False
     )
     with pytest.raises(DataError, match=r"a--m\.score\.json"):
-        read_regenerated_scores(tmp_path, tmp_path)
+        read_regenerated_scores(tmp_path, tmp_path, ["a--m"])
     (tmp_path / "a--m.score.json").write_text(json.dumps(LINEAGE))
-    found = read_regenerated_scores(tmp_path, tmp_path)
+    found = read_regenerated_scores(tmp_path, tmp_path, ["a--m"])
+    assert len(read_regenerated_scores(tmp_path, tmp_path, [])) == 0, "a model no longer listed is not read"
     assert found.loc[0, "revision"] == "abc"
     assert merge_scores(RECORDED, found).table["source"].value_counts()["regenerated"] == 1
+    with pytest.raises(DataError, match=r"b--n\.csv"):
+        read_regenerated_scores(tmp_path, tmp_path, ["b--n"])
     with pytest.raises(DataError, match="no \\['backend'\\]"):
         with_lineage(RECORDED, {key: value for key, value in LINEAGE.items() if key != "backend"})
 

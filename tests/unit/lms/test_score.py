@@ -26,6 +26,7 @@ from lms.sample import SampleFiles, read_generations, sample_model
 from lms.score import ScoreFiles, score_fingerprint, score_model, write_score_files
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.status import language_model_states
+from lms.tag_settings import TagSettings
 from lms.weights import require_runnable
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +44,7 @@ def _files(folder: Path, slug: str) -> ScoreFiles:
 
 
 def _items(files: ScoreFiles) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in gzip.decompress(files.items.read_bytes()).decode().splitlines()]
+    return [json.loads(line) for line in gzip.decompress(files.items.read_bytes()).splitlines()]
 
 
 @pytest.mark.slow
@@ -58,7 +59,7 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         files = SampleFiles(tmp_path / "generations" / slug, lineage / f"{slug}.sample.json")
         sample_model(record, sample, tmp_path / "work", files)
         assert len(read_generations(files.generations)) == 16
-    regenerated = read_regenerated_scores(tmp_path / "scores", lineage)
+    regenerated = read_regenerated_scores(tmp_path / "scores", lineage, ["tiny--gpt_neox", "tiny--llama"])
     assert set(regenerated["model_id"]) == {"tiny/gpt_neox", "tiny/llama"}
     for target in BENCHMARKS.values():
         rows = regenerated[
@@ -87,14 +88,18 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         for record in tiny_records
     }
     wanted = RecordSettings.model_validate({"regenerate": list(settings), "weights": settings})
-    states = language_model_states(["org/recorded"], wanted, score, sample, lineage)
-    assert states.groupby("model_id")["state"].agg(set).to_dict() == {
+    states = language_model_states(["org/recorded"], wanted, score, sample, TagSettings(), lineage)
+    made = states[states["job"] != "tag"]
+    assert set(states.loc[states["model_id"] == "tiny/llama"].query("job == 'tag'")["state"]) == {"stale"}
+    assert made.groupby("model_id")["state"].agg(set).to_dict() == {
         "org/recorded": {"recorded"},
         "tiny/gpt_neox": {"regenerated"},
         "tiny/llama": {"regenerated"},
     }
     changed = sample.model_copy(update={"temperature": 1.0})
-    again = language_model_states([], wanted, score, changed, lineage).set_index(["model_id", "job"])["state"]
+    again = language_model_states([], wanted, score, changed, TagSettings(), lineage).set_index(["model_id", "job"])[
+        "state"
+    ]
     assert again["tiny/llama", "score"] == "regenerated"
     assert again["tiny/llama", "sample"] == "stale"
 
