@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from features.errors import DataError
+from features.tagged import read_tagged
+from features.text_table import INCOMMENSURABLE
 
 LINEAGE_COLUMNS = ["source", "regenerated_at", "revision", "backend", "dtype", "harness_version"]
 RECORDED, REGENERATED, STALE = "recorded", "regenerated", "stale"
@@ -141,6 +143,26 @@ def read_regenerated_scores(scores: Path, lineage: Path, slugs: Sequence[str]) -
         rows = pd.read_csv(path, dtype={"subtask": str, "reason": str})
         tables.append(with_lineage(rows, read_lineage(lineage / f"{slug}.score.json")))
     return _concat([pd.DataFrame(columns=[*_SCORE, "reason", *LINEAGE_COLUMNS]), *tables])
+
+
+def read_regenerated_features(tags: Path, lineage: Path, slugs: Sequence[str]) -> pd.DataFrame:
+    """The regenerated generation features of the models called `slugs` (`record.regenerate`), one row per model:
+    `<slug>.csv` below `tags` with the sampling's `<slug>.sample.json` below `lineage`; no rows for no slugs. Columns
+    whose recorded values follow another definition (INCOMMENSURABLE) are left empty, because one column must not mix
+    two.
+
+    A file of a model that is no longer listed is not used. Raises DataError if a listed model's file is missing.
+    """
+    made = read_tagged(tags)
+    rows = []
+    for slug in sorted(slugs):
+        stated = read_lineage(lineage / f"{slug}.sample.json")
+        row = made[made["model_id"] == stated["model_id"]]
+        if row.empty:
+            raise DataError(f"{tags / slug}.csv: not there; `dvc pull` fetches it, `dvc repro tag@{slug}` makes it.")
+        rows.append(with_lineage(row, stated))
+    table = pd.concat(rows) if rows else made.iloc[:0].reindex(columns=[*made.columns, *LINEAGE_COLUMNS])
+    return table.assign(**dict.fromkeys(INCOMMENSURABLE, float("nan")))
 
 
 def model_states(

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.catalog import FEATURES, View
+from features.lineage import LINEAGE_COLUMNS
 from features.schema import BENCHMARKS, GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, Benchmark
 
 INPUTS = (MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, GENERATIONS)
+GENERATIONS_SOURCE = "generations_source"
 PRETRAINED = ("from_scratch", "from_scratch_distilled", "continued_pretraining")
 
 
@@ -29,7 +31,8 @@ def tabulate(raw: Mapping[str, pd.DataFrame], view: View, benchmarks: tuple[str,
     """Build the tables of `view` from the typed raw tables; a benchmark with fewer than `min_models` scored models
     keeps no score rows and each of its models is listed as left out."""
     joined = _verified(raw) if view == "verified" else _published(raw)
-    joined = joined.merge(raw["generations"], on="model_id", how="left", validate="one_to_one")
+    generations = raw["generations"].rename(columns={"source": GENERATIONS_SOURCE})
+    joined = joined.merge(generations, on="model_id", how="left", validate="one_to_one")
     usable, left_out = _usable(joined, view)
     scores = pd.concat([aggregate(raw["scores"], BENCHMARKS[slug]) for slug in benchmarks], ignore_index=True)
     scores = scores[scores["model_id"].isin(usable["model_id"])]
@@ -41,7 +44,8 @@ def tabulate(raw: Mapping[str, pd.DataFrame], view: View, benchmarks: tuple[str,
             scores = scores[scores["benchmark"] != slug]
             scored = set()
         left_out += [(model, slug, reason) for model in usable["model_id"] if model not in scored]
-    names = ["model_id", "family", *(feature.name for feature in FEATURES[view])]
+    made = [name for name in (GENERATIONS_SOURCE,) if name in usable]
+    names = ["model_id", "family", *made, *(feature.name for feature in FEATURES[view])]
     return Tables(
         design=usable[names].sort_values("model_id", ignore_index=True),
         scores=scores.sort_values(["benchmark", "model_id"], ignore_index=True),
@@ -84,7 +88,8 @@ def aggregate(scores: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
         & (scores["n_shot"] == benchmark.n_shot)
         & (scores["metric"] == benchmark.metric)
     ].dropna(subset=["score"])
-    grouped = rows.sort_values(["model_id", "subtask"]).groupby("model_id")["score"]
-    means = grouped.agg(score="mean", n_subtasks="size").reset_index()
+    grouped = rows.sort_values(["model_id", "subtask"]).groupby("model_id")
+    lineage = {name: (name, "first") for name in LINEAGE_COLUMNS if name in rows}
+    means = grouped.agg(score=("score", "mean"), n_subtasks=("score", "size"), **lineage).reset_index()
     means.insert(1, "benchmark", benchmark.slug)
     return means.astype({"benchmark": "string"})

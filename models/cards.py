@@ -11,10 +11,12 @@ from features.schema import BENCHMARKS
 TITLES = {
     "median": "median",
     "log_linear": "log-linear",
+    "power_law": "power law (Kaplan form)",
     "scaling_laws": "scale only (trees)",
     "every_design": "every design feature (trees)",
     "selected_design": "selected design features (trees)",
     "all_features": "all features, selected (trees)",
+    "law_plus_trees": "power law + trees on the rest",
     "scaling_laws_lightgbm": "scale only (LightGBM)",
     "all_features_lightgbm": "all features, selected (LightGBM)",
 }

@@ -16,8 +16,8 @@ from models.reading import beats_median, compare, fold_matrix, mae_interval, ord
 from models.statistics import Interval, benjamini_hochberg
 
 REFERENCE = "scaling_laws"
-CANDIDATES = ("every_design", "selected_design", "all_features")
-SHOWN = ("median", "log_linear", "scaling_laws", "selected_design", "all_features")
+SHOWN = ("median", "log_linear", "power_law", "scaling_laws", "selected_design", "all_features", "law_plus_trees")
+NOT_COMPARED = ("median", "log_linear", "power_law")
 ALPHA = 0.05
 
 
@@ -50,7 +50,7 @@ def error_table(inputs: Mapping[str, Inputs]) -> pd.DataFrame:
                 row["order_accuracy"] = order_accuracy(given.predictions, predictor, "random")
                 row["family_order_accuracy"] = order_accuracy(given.predictions, predictor, "family")
             reference = REFERENCE + "_lightgbm" if predictor.endswith("_lightgbm") else REFERENCE
-            if predictor not in (reference, "median", "log_linear"):
+            if predictor not in (reference, *NOT_COMPARED):
                 found = compare(errors, reference, predictor)
                 row |= {"improvement_pct": found.improvement, "p": found.over_seeds.p, "p_corrected": found.corrected.p}
                 if families:
@@ -85,8 +85,11 @@ def figure_table(inputs: Mapping[str, Inputs]) -> dict[str, dict[str, Interval]]
     return {b: {name: mae_interval(given.errors, name) for name in SHOWN} for b, given in inputs.items()}
 
 
-def report(table: pd.DataFrame, inputs: Mapping[str, Inputs], view: str, protocol: str) -> str:
-    """The report in Markdown: error table, significance, the honest column, LightGBM, selected features, coverage."""
+def report(
+    table: pd.DataFrame, inputs: Mapping[str, Inputs], view: str, protocol: str, studies: Mapping[str, str]
+) -> str:
+    """The report in Markdown: error table, significance, the honest column, LightGBM, selected features, coverage, then
+    the sections of `studies` (title -> Markdown)."""
     sections = [
         f"# How well design predicts scores ({view} view)",
         f"Protocol: {protocol}. MAE is the mean absolute error of nested cross-validation in score units "
@@ -107,6 +110,8 @@ def report(table: pd.DataFrame, inputs: Mapping[str, Inputs], view: str, protoco
         sections += ["## The same with LightGBM", _errors(table, lightgbm, "all_features_lightgbm")]
     sections += ["## Selected features, in the order they were added", _selected(inputs)]
     sections += ["## Coverage of the prediction intervals", _coverage(inputs)]
+    for title, text in studies.items():
+        sections += [f"## {title}", text]
     return "\n\n".join(sections) + "\n"
 
 
@@ -139,7 +144,7 @@ def _honest(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> str:
     rows = []
     for benchmark, given in inputs.items():
         row = {"benchmark": BENCHMARKS[benchmark].title}
-        for predictor in ("median", REFERENCE, "selected_design", "all_features"):
+        for predictor in ("median", REFERENCE, "selected_design", "all_features", "law_plus_trees"):
             row[f"{TITLES[predictor]}, new families"] = f"{_of(table, benchmark, predictor)['family_mae']:.4f}"
         for predictor, short in (("selected_design", "design"), ("all_features", "all")):
             found = _of(table, benchmark, predictor)

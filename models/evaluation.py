@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from features.catalog import SCALE
 from models.baselines import log_linear_fit_predict, median_fit_predict
 from models.engine import Cell
+from models.laws.benchmark import power_law_fit_predict, power_law_offset
 from models.learners import LEARNERS
 from models.nested import (
     NestedResult,
@@ -37,7 +39,8 @@ Setting = dict[str, float | int]
 Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array], str], Array]
 FitPredict = Callable[[Array, Array, Array], Array]
 
-BASELINES = {"median": median_fit_predict, "log_linear": log_linear_fit_predict}
+BASELINES = ("median", "log_linear", "power_law")
+LAW_PLUS_TREES = "law_plus_trees"
 CROSS_CHECKED = ("scaling_laws", "all_features")
 RANDOM, FAMILY = "random", "family"
 
@@ -88,17 +91,20 @@ def evaluate(
     scale = task.columns(SCALE)
     results: dict[tuple[str, str], Outcome] = {}
     for scheme, splits in schemes.items():
-        for name, fit_predict in BASELINES.items():
+        for name, fit_predict in _baselines(task).items():
             results[name, scheme] = baseline_cv(scale, task.scores, splits, fit_predict)
             on_done(f"{name}, {scheme} folds")
         for name, features in feature_sets.items():
             columns = task.columns(features)
+            offset = LawOffset.of(scale, task) if name == LAW_PLUS_TREES else None
             if scheme == RANDOM:
                 study = study_name(task, name, columns, plan)
-                grid = _Grid(study, columns, task.scores, splits, plan.protocol)
+                grid = _Grid(study, columns, task.scores, splits, plan.protocol, offset)
                 results[name, scheme] = grid.search(search, storage, spread)
             else:
-                done = nested_cv(columns, task.scores, splits, plan.protocol, n_threads=spread.n_workers)
+                done = nested_cv(
+                    columns, task.scores, splits, plan.protocol, offset=offset, n_threads=spread.n_workers
+                )
                 results[name, scheme] = Outcome.of(done)
             on_done(f"{name}, {scheme} folds")
     if plan.lightgbm:
@@ -131,6 +137,35 @@ class Outcome:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
+def _baselines(task: Task) -> dict[str, FitPredict]:
+    power_law = partial(power_law_fit_predict, lower_is_better=task.lower_is_better)
+    return dict(zip(BASELINES, (median_fit_predict, log_linear_fit_predict, power_law), strict=True))
+
+
+@dataclass(frozen=True)
+class LawOffset:
+    """The benchmark's power law as a baseline for trees: fitted to the training rows it is called with, and remembered,
+    because every grid cell asks for the same training rows."""
+
+    log_params: Array
+    log_tokens: Array
+    scores: Array
+    lower_is_better: bool
+    known: dict[bytes, Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, scale: Array, task: Task) -> LawOffset:
+        """The offset of a task whose `scale` columns are log parameters and log tokens."""
+        return cls(scale[:, 0], scale[:, 1], task.scores, task.lower_is_better)
+
+    def __call__(self, train: NDArray[np.int64]) -> Array:
+        key = train.tobytes()
+        if key not in self.known:
+            law = power_law_offset(self.log_params, self.log_tokens, self.scores, self.lower_is_better)
+            self.known[key] = law(train)
+        return self.known[key]
+
+
 def baseline_cv(columns: Array, scores: Array, splits: Sequence[Splits], fit_predict: FitPredict) -> Outcome:
     """Out-of-fold errors of a predictor without a grid, on the same outer folds."""
     predictions = np.full((len(splits), len(scores)), np.nan)
@@ -149,6 +184,7 @@ class _Grid:
     scores: Array
     splits: Sequence[Splits]
     protocol: Protocol
+    offset: LawOffset | None
 
     def search(self, search: Search, storage: str, spread: Spread) -> Outcome:
         """Evaluate every cell, choose per seed and outer fold, refit, predict."""
@@ -156,12 +192,14 @@ class _Grid:
         batches = [[self.splits[i] for i in chunk] for chunk in chunks]
 
         def errors_of(setting: Setting) -> Array:
-            scorer = _CellScorer(self.columns, self.scores, self.protocol, _cell(setting))
+            scorer = _CellScorer(self.columns, self.scores, self.protocol, _cell(setting), self.offset)
             return np.concatenate(spread.map(scorer, batches))
 
         inner = search(self.study, [cell._asdict() for cell in self.protocol.cells], errors_of, storage)
         chosen = choose_cells(inner)
-        predictions = refit_predict(self.columns, self.scores, self.splits, self.protocol, chosen)
+        predictions = refit_predict(
+            self.columns, self.scores, self.splits, self.protocol, chosen, offset=self.offset
+        )
         return Outcome(fold_errors(self.scores, predictions, self.splits), predictions, chosen)
 
 
@@ -175,9 +213,10 @@ class _CellScorer:
     scores: Array
     protocol: Protocol
     cell: Cell
+    offset: LawOffset | None
 
     def __call__(self, splits: list[Splits]) -> Array:
-        return cell_errors(self.columns, self.scores, splits, self.protocol, self.cell)
+        return cell_errors(self.columns, self.scores, splits, self.protocol, self.cell, offset=self.offset)
 
 
 def study_name(task: Task, predictor: str, columns: Array, plan: Plan) -> str:

@@ -174,6 +174,9 @@ class LightGBMLearner:
         import lightgbm
 
         picked, target = table[:, columns], np.asarray(y)[train]
+        known = lightgbm.Dataset(
+            picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}, free_raw_data=False
+        )
         boosters = {
             (rate, depth): lightgbm.train(
                 {
@@ -188,7 +191,7 @@ class LightGBMLearner:
                     "seed": 0,
                     "verbosity": -1,
                 },
-                lightgbm.Dataset(picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}),
+                known,
                 num_boost_round=n_trees,
             )
             for (rate, depth), n_trees in _trees_by_ensemble(cells).items()

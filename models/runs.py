@@ -147,3 +147,22 @@ def run_spec(
         ),
         tags={**lineage.tags(), "view": view, "n_seeds": str(len(per_seed))},
     )
+
+
+def study_spec(
+    name: str, stage: str, description: str, metrics: Mapping[str, float], folder: Path, lineage: Lineage
+) -> RunSpec:
+    """The run of a study that is no predictor (laws, trajectories, mixtures, generations): its figures and files."""
+    return RunSpec(
+        name=f"study/{name}",
+        stage_hash=stage_hash(lineage.lock, [stage], name),
+        benchmark="-",
+        predictor=name,
+        description=description,
+        params={"study": name, **{f"{stage}.{k}": str(v) for k, v in lineage.params.get(stage, {}).items()}},
+        metrics={key: value for key, value in metrics.items() if math.isfinite(value)},
+        history={},
+        artifacts=tuple((path, "files") for path in sorted(folder.iterdir()) if path.is_file()),
+        datasets=tuple(Dataset(n, f"data/raw/{n}.csv", md5, "raw facts") for n, md5 in lineage.raw_md5.items()),
+        tags=lineage.tags(),
+    )

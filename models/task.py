@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.encoding import Encoding
 from features.errors import DataError
+from features.schema import BENCHMARKS
 
 Array = NDArray[np.float64]
 
@@ -48,6 +49,11 @@ class Task:
     def families(self) -> tuple[str, ...]:
         """Each row's family."""
         return tuple(self.design["family"].astype(str))
+
+    @property
+    def lower_is_better(self) -> bool:
+        """True where the score is a Brier score."""
+        return BENCHMARKS[self.benchmark].lower_is_better
 
     def columns(self, names: Sequence[str]) -> Array:
         """Encoded features [n, len(names)], NaN = unknown."""

@@ -15,6 +15,7 @@ from models.reading import fold_matrix
 from pipelines._params import load_params
 from pipelines._paths import ERRORS, NESTED, PREDICTORS, REPORTS, SELECTED
 from pipelines._stage import read_json, read_parquet, run_stage, write_csv, write_figure, write_json, write_text
+from pipelines._studies import sections
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     protocol += f", holdout {params.protocol.holdout:g}, selection over {params.select.seeds} seeds"
     write_csv(REPORTS / "errors.csv", table)
     write_json(REPORTS / "metrics.json", metrics(table, inputs))
-    write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol))
+    write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, sections()))
     titles = TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
     write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), titles))
     for benchmark, given in inputs.items():

@@ -6,7 +6,7 @@ Reads the design table, the benchmark's scores and its selected features; writes
 
 from features.catalog import DESIGN_GROUPS, SCALE, feature_names
 from features.schema import BENCHMARKS
-from models.evaluation import Plan, evaluate
+from models.evaluation import LAW_PLUS_TREES, Plan, evaluate
 from models.search import search_grid
 from pipelines._params import load_params
 from pipelines._paths import ERRORS, SELECTED
@@ -25,6 +25,7 @@ def main() -> None:
         "scaling_laws": SCALE,
         "every_design": feature_names(task.encoding.view, DESIGN_GROUPS),
         **{predictor: tuple(choice["features"]) for predictor, choice in chosen.items()},
+        LAW_PLUS_TREES: tuple(chosen["selected_design"]["features"]),
     }
     plan = Plan(protocol_of(params), cfg.seeds, cfg.family_seeds, cfg.lightgbm)
     progress = Progress(f"evaluate {benchmark}", total=plan.pieces(feature_sets))

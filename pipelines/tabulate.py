@@ -1,14 +1,30 @@
 """Stage `tabulate`: turn the raw tables into the design table and the score table of one view.
 
-Reads data/raw/*.csv; writes data/tables/design.parquet, scores.parquet, one slice of scores per benchmark (so that a
-changed score re-runs its benchmark only), encoding.json and left_out.csv (every model not used, with the reason).
+Reads data/raw/*.csv and what the stages score and tag made again (it takes precedence, with its lineage); writes
+data/tables/: design.parquet, scores.parquet, one slice of scores per benchmark (so that a changed score re-runs its
+benchmark only), encoding.json and left_out.csv (every model not used, with the reason).
 """
 
 from features.encoding import Encoding
+from features.lineage import (
+    merge_generation_features,
+    merge_scores,
+    read_regenerated_features,
+    read_regenerated_scores,
+)
 from features.raw import read_raw
 from features.tabulate import INPUTS, tabulate
 from pipelines._params import load_params
-from pipelines._paths import DESIGN_TABLE, ENCODING, LEFT_OUT, SCORE_TABLE, target
+from pipelines._paths import (
+    DESIGN_TABLE,
+    ENCODING,
+    LEFT_OUT,
+    LINEAGE,
+    REGENERATED_SCORES,
+    SCORE_TABLE,
+    TAGS,
+    target,
+)
 from pipelines._stage import run_stage, write_csv, write_json, write_parquet
 
 
@@ -17,6 +33,10 @@ def main() -> None:
     params = load_params()
     cfg = params.tabulate
     raw = {table.name: read_raw(table) for table in INPUTS}
+    made_scores = read_regenerated_scores(REGENERATED_SCORES, LINEAGE, params.record.regenerate)
+    made_features = read_regenerated_features(TAGS, LINEAGE, params.record.regenerate)
+    raw["scores"] = merge_scores(raw["scores"], made_scores).table
+    raw["generations"] = merge_generation_features(raw["generations"], made_features).table
     tables = tabulate(raw, cfg.view, params.benchmarks, cfg.min_models)
     write_parquet(DESIGN_TABLE, tables.design)
     write_parquet(SCORE_TABLE, tables.scores)

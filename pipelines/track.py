@@ -1,5 +1,5 @@
-"""Stage `track`: make the MLflow store hold what the files say, one run per benchmark and predictor and one registered
-version per benchmark. It may be repeated, also after a crash or on another server: what is there is found.
+"""Stage `track`: make the MLflow store hold what the files say, one run per benchmark and predictor, one per study, one
+registered version per benchmark. It may be repeated, also after a crash or on another server: what is there is found.
 
 Reads the results of the earlier stages and dvc.lock; writes reports/tracked.json (what the store must hold). The store
 is MLFLOW_TRACKING_URI or mlflow.db in the repository.
@@ -16,6 +16,7 @@ from pipelines._params import Params, load_params
 from pipelines._paths import ERRORS, EXPLAINED, PREDICTORS, REPORTS, SELECTED
 from pipelines._progress import Progress
 from pipelines._stage import read_json, read_yaml, run_stage, write_json
+from pipelines._studies import study_specs
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def describe(params: Params) -> tuple[list[RunSpec], list[VersionSpec]]:
                 figures = {**spec.metrics, "mae": float(row["mae"])}
                 words = model_card(card, figures, coverage, lineage.data_version)
                 versions.append(VersionSpec(f"foretell-{benchmark}", spec, PREDICTORS / benchmark, words))
-    return specs, versions
+    return specs + study_specs(lineage), versions
 
 
 def make_store_match(specs: list[RunSpec], versions: list[VersionSpec]) -> dict[str, Found]:

@@ -5,11 +5,13 @@ fold.
 
 A score is bounded and a power law is not, so Kaplan's form is fitted to the *odds of error*,
 
-    o(N, D) = [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D,
+    o(N, D) = [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D,    o = e / (1 - e),    e = (s - best) / (worst - best),
 
-with o = (1 - accuracy) / accuracy, or o = Brier / (2 - Brier) for a Brier score (0-2, lower is better). For small
-errors the odds are the error and the law is Kaplan's (2020, eq. 1.5); at the other end it saturates instead of leaving
-the scale. R-squared is taken in score space, where predictors are compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
+where e is the share of the way from the best score (accuracy 1, Brier 0) to the worst. For small errors the odds are
+the error and the law is Kaplan's (2020, eq. 1.5); at the other end it saturates instead of leaving the scale. Small
+models stay at chance, so `worst` is either the end of the scale (accuracy 0, Brier 2) or the level of the weakest
+twentieth of the models fitted, whichever leaves the smaller error on them. R-squared is taken in score space, where
+predictors are compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
 """
 
 from collections.abc import Callable
@@ -29,24 +31,27 @@ FORM = KaplanLaw.FORM
 DELTA = 0.25  # Huber threshold in log odds: half of the usual scatter, so that single odd models do not steer the fit
 SMALLEST_ERROR = 0.01  # odds are taken of an error share inside 1 % to 99 %: a score of 0 has no finite log odds
 STARTS = 3
+WEAKEST = 0.05  # quantile of the scores that stands for "no better than guessing"
+SHORTEST_SCALE = 0.05  # of score between best and worst; below it there is nothing to explain
 MIN_MODELS = 6
 
 
 @dataclass(frozen=True)
 class BenchmarkLaw:
     """A fitted law of one benchmark's score. `theta` are the log-sum form's parameters with logged axes moved by
-    `centre`; `top` is the score scale's length (1 for accuracy, 2 for Brier)."""
+    `centre`; `best` and `worst` are the scores that the law runs between."""
 
     theta: tuple[float, float, float, float]
     centre: tuple[float, float]
-    lower_is_better: bool
+    best: float
+    worst: float
 
     def predict_log(self, log_params: Array, log_tokens: Array) -> Array:
         """Scores [n] at natural logarithms of parameters [n] and tokens [n]."""
         axes = np.stack([log_params, log_tokens], axis=1) - np.asarray(self.centre)
         log_odds = FORM.log_value(np.asarray(self.theta)[None], axes)[0]
-        error = 1 / (1 + np.exp(-np.clip(log_odds, -500, 500)))
-        return 2 * error if self.lower_is_better else 1 - error
+        share = 1 / (1 + np.exp(-np.clip(log_odds, -500, 500)))
+        return self.best + (self.worst - self.best) * share
 
     def predict(self, params: Any, tokens: Any) -> Array:
         """Scores at parameters and tokens (plain counts, one-dimensional); DataError on NaN, zero or scaled input."""
@@ -102,6 +107,7 @@ def report_benchmark(fit: BenchmarkFit) -> dict[str, Any]:
     flat = [axis for axis, name in (("parameters", "alpha_n"), ("tokens", "alpha_d")) if not constants[name] > 0]
     return {
         "constants": constants,
+        "worst_score": fit.law.worst,
         "r2": fit.r2,
         "r2_interval_90": fit.r2_interval,
         "mae": fit.mae,
@@ -175,21 +181,33 @@ def _checked_scores(log_n: Array, log_d: Array, scores: Any, lower_is_better: bo
 
 
 def _fit(log_n: Array, log_d: Array, y: Array, lower_is_better: bool) -> BenchmarkLaw:
-    """Huber fit of the log odds from the three best cells of the variable-projection grid; same rows, same law."""
+    """The law with the end of the scale as worst score, or with the weakest models' level: the one of smaller mean
+    absolute error on these rows (the former on a tie). Same rows, same law."""
+    best, end = (0.0, 2.0) if lower_is_better else (1.0, 0.0)
+    weakest = float(np.quantile(y, 1 - WEAKEST if lower_is_better else WEAKEST))
+    laws = [_fit_between(log_n, log_d, y, best, end)]
+    if weakest != end and abs(weakest - best) > SHORTEST_SCALE:
+        laws.append(_fit_between(log_n, log_d, y, best, weakest))
+    return min(laws, key=lambda law: float(np.abs(law.predict_log(log_n, log_d) - y).mean()))
+
+
+def _fit_between(log_n: Array, log_d: Array, y: Array, best: float, worst: float) -> BenchmarkLaw:
+    """Huber fit of the log odds from the best cells of the variable-projection grid."""
     axes = np.stack([log_n, log_d], axis=1)
     centre = axes.mean(axis=0)
     x = axes - centre
-    error = np.clip(y / 2 if lower_is_better else 1 - y, SMALLEST_ERROR, 1 - SMALLEST_ERROR)
-    target = np.log(error / (1 - error))
+    share = np.clip((y - best) / (worst - best), SMALLEST_ERROR, 1 - SMALLEST_ERROR)
+    target = np.log(share / (1 - share))
     starts = FORM.starts(x, target)
     cost = huber(FORM.log_value(starts, x) - target, DELTA).mean(axis=1)
-    best = np.argsort(cost, kind="stable")[:STARTS]
-    found = minimise_huber(FORM, starts[best], x, target, delta=DELTA, max_iter=40, tol=1e-5, widths=())
+    chosen = np.argsort(cost, kind="stable")[:STARTS]
+    found = minimise_huber(FORM, starts[chosen], x, target, delta=DELTA, max_iter=40, tol=1e-5, widths=())
     theta = found.theta[int(np.argmin(found.objective))]
     return BenchmarkLaw(
         (float(theta[0]), float(theta[1]), float(theta[2]), float(theta[3])),
         (float(centre[0]), float(centre[1])),
-        lower_is_better,
+        best,
+        worst,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from models.laws.fitted import HUBER_DELTA, Law, LawFit, Parameter, fit_law
+from models.laws.fitted import HUBER_DELTA, LawFit, fit_law
+from models.laws.law import Law, Parameter
 from models.laws.logsum import Array, LogSumForm
 from models.laws.quantities import FLOPS, LOSS, PARAMS, TOKENS, Quantity
 

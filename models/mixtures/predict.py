@@ -182,7 +182,8 @@ def _table(weights: ArrayLike, losses: ArrayLike) -> tuple[Floats, Floats]:
 @dataclass(frozen=True)
 class HeldOutRank:
     """How a predictor does on one loss of mixtures it has not seen: rank and linear correlation (the rank's with its
-    interval over resampled mixtures), mean absolute and root mean square error (nats)."""
+    interval: estimate +- normal quantile x standard deviation over resampled mixtures, on Fisher's z scale), mean
+    absolute and root mean square error (nats). Above 0.99 the interval is too narrow (75 % coverage at 0.998)."""
 
     predictor: str
     loss: str
@@ -232,10 +233,12 @@ def _held_out(predictor: str, loss: str, guess: Floats, truth: Floats, picks: An
     if np.ptp(guess) == 0 or np.ptp(truth) == 0:
         return HeldOutRank(predictor, loss, Interval(nan, nan, nan), nan, mae, rmse)
     ranks_guess, ranks_truth = stats.rankdata(guess[picks], axis=1), stats.rankdata(truth[picks], axis=1)
-    draws = _row_correlations(ranks_guess, ranks_truth)
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail])
-    rank = Interval(float(stats.spearmanr(guess, truth).statistic), float(low), float(high))
+    estimate = float(stats.spearmanr(guess, truth).statistic)
+    # Resampled rows tie, which pulls resampled rank correlations down; their spread on Fisher's z scale does not shift.
+    draws = np.arctanh(np.clip(_row_correlations(ranks_guess, ranks_truth), -1 + 1e-12, 1 - 1e-12))
+    centre = np.arctanh(np.clip(estimate, -1 + 1e-12, 1 - 1e-12))
+    half = float(stats.norm.isf((1 - level) / 2)) * float(np.nanstd(draws))
+    rank = Interval(estimate, float(np.tanh(centre - half)), float(np.tanh(centre + half)))
     return HeldOutRank(predictor, loss, rank, float(stats.pearsonr(guess, truth).statistic), mae, rmse)
 
 

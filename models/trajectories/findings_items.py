@@ -24,8 +24,8 @@ def stages(shares: pd.DataFrame) -> list[Finding]:
             "The share of stagnated tokens grows over training.",
             verdict(rises["stagnated"] == n),
             f"stagnated, mean of {n} models, first -> last stage: {spans['stagnated']}; grew in {rises['stagnated']}",
-            f"Answer losses of 600 items, p > alpha in a stage. But items that keep one slope in log step throughout "
-            f"would show {control} for want of power alone: the growth is no evidence that learning ends.",
+            "Answer losses, p > alpha in a stage; confirmed if it grew in every model. Compare: items that keep one "
+            f"slope in log step throughout would show {control}, for want of power alone.",
         ),
         Finding(
             "moving_shares_shrink", XIA,

@@ -164,13 +164,13 @@ def code_length(tokens: ArrayLike, losses_nats: ArrayLike, raw_bits_per_token: f
 
 
 def tokens_to_loss(tokens: ArrayLike, losses_nats: ArrayLike, target_nats: float) -> float:
-    """Tokens at which the loss first falls below `target_nats`, log-linear between checkpoints; NaN when it does not,
+    """Tokens at which the loss first falls to `target_nats`, log-linear between checkpoints; NaN when it does not,
     or is below from the start (then it happened before the first checkpoint). Raises DataError on bad input."""
     tokens = increasing("tokens", tokens, np.nextafter(0.0, 1.0), 2)
     losses = finite("losses_nats", losses_nats, (len(tokens),), 0.0)
     if losses[0] < target_nats:
         return float("nan")
-    return float(_crossings(np.log(tokens), -losses[None], np.array([-float(target_nats)]))[0])
+    return float(_crossings(np.log(tokens), -losses[None], np.array([np.nextafter(-float(target_nats), -np.inf)]))[0])
 
 
 @dataclass(frozen=True)

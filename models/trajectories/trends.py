@@ -165,21 +165,26 @@ def shares_by_stage(
 
     Classes rest on unadjusted p-values (p > alpha: stagnated): a stage has few checkpoints, and corrected over the
     items it would find nothing move. A later stage spans less of log step, so the same slope is harder to tell from
-    0 there. The control is the mean over items of P(|t| <= t_crit) with t noncentral, its shift the item's slope over
-    all the stages together divided by its standard error in this stage. Slopes carry noise, so the control is, if
-    anything, too low. Raises DataError as `classify_trends` does.
+    0 there. The control is the mean over items of P(|t| <= t_crit), t noncentral with shift |b| sqrt(S_xx) / sigma:
+    b and sigma are slope and residual spread of the item's one line over all the stages, S_xx the stage's sum of
+    squares of log step. Slopes carry noise, so the control is, if anything, too low. Raises DataError as
+    `classify_trends` does.
     """
     if not stages:
         raise DataError("stages: none given; expected pairs of fractions of training")
     alpha = fraction("alpha", alpha)
-    whole = classify_window(steps, losses_nats, stages[0][0], stages[-1][1], alpha).slope_nats_per_log_step
+    steps, losses = _trajectories(steps, losses_nats)
+    together = window(steps, stages[0][0], stages[-1][1])
+    slope, _, spread = _slopes(np.log(steps[together]), losses[together], 0)
     rows = []
     for start, end in stages:
-        trends = classify_window(steps, losses_nats, start, end, alpha, adjust=False)
+        trends = classify_window(steps, losses, start, end, alpha, adjust=False)
+        x = np.log(steps[window(steps, start, end)])
         shares, degrees = trends.shares(), trends.n_checkpoints - 2
         critical = float(stats.t.isf(alpha / 2.0, degrees))
         with np.errstate(divide="ignore", invalid="ignore"):
-            shift = np.where(whole == 0.0, 0.0, np.abs(whole) / trends.slope_stderr)
+            shift = np.abs(slope) * np.sqrt(((x - x.mean()) ** 2).sum()) / spread
+        shift = np.nan_to_num(shift, posinf=np.inf)  # 0 / 0: a flat line without spread does not move
         # Beyond 15 standard errors the power is 1 to the last digit, and the series of the noncentral t fails.
         certain = shift > 15.0
         shift = np.where(certain, 0.0, shift)

@@ -1,5 +1,8 @@
 """The engine says what XGBoost says, to the last bit."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xgboost
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 from small_table import BENCHMARKS, small_table
 
 from features.errors import DataError
-from models import engine
+from models import engine, engine_kernels, engine_small
 from models.engine import Cell
 from models.splits import Protocol, random_splits
 
@@ -79,6 +82,89 @@ def test_equals_xgboost_on_any_table(table):
     x, y, rows = table
     train = rows[: max(1, 2 * len(rows) // 3)]
     assert_equal_to_xgboost(x, y, train, np.arange(len(rows)))
+
+
+def both_paths(x, y, train, test):
+    """Predictions of the step-by-step kernel and of the grid as it is run, and how many ensembles went the fast way."""
+    table, columns = engine.rank_table(x), np.arange(x.shape[1])
+    train_bins = np.empty((train.size, columns.size), np.int32)
+    test_bins = np.empty((test.size, columns.size), np.int32)
+    starts = np.empty(columns.size + 1, np.int64)
+    engine_kernels.bin_columns(
+        table.codes, table.values, table.offsets, columns, train, test, train_bins, test_bins, starts
+    )
+    bins = (train_bins, test_bins, starts, y[train].astype(np.float32))
+    grid = (np.repeat(np.float32([0.01, 0.1, 0.3]), 3), np.tile(np.int64([2, 3, 5]), 3), np.int64([20, 60]))
+    slow, fast = np.empty((2, 9, 2, test.size), np.float32)
+    engine_kernels.boost(*bins, *grid, slow)
+    return slow, fast, engine_small.boost_grid(*bins, *grid, fast)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables())
+def test_fast_and_step_by_step_kernels_agree(table):
+    x, y, rows = table
+    slow, fast, _ = both_paths(x, y, rows[: max(1, 2 * len(rows) // 3)], np.arange(min(64, len(rows))))
+    np.testing.assert_array_equal(slow.view(np.int32), fast.view(np.int32))
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_real_models_take_the_fast_path(benchmark):
+    x, y, _ = small_table(benchmark)
+    for fold in random_splits(len(y), 1, Protocol()).outer:
+        slow, fast, n_fast = both_paths(x, y, fold.train, fold.test)
+        assert n_fast == 9
+        np.testing.assert_array_equal(slow.view(np.int32), fast.view(np.int32))
+
+
+def test_sums_that_float64_would_round_leave_the_fast_path():
+    rng = np.random.default_rng(0)
+    # pairs of opposite sign: the start value is 0, so gradients keep the targets' twenty orders of magnitude
+    wide = 10.0 ** rng.uniform(-10, 10, 20)
+    x, y, rows = rng.random((40, 3)), np.column_stack([wide, -wide]).ravel(), np.arange(40)
+    assert both_paths(x, y, rows, rows)[2] == 0
+    assert_equal_to_xgboost(x, y, rows, rows)
+
+
+@pytest.mark.parametrize(("n_train", "n_test"), [(64, 64), (65, 20), (30, 65), (200, 100)])
+def test_sizes_around_one_word_and_above_equal_xgboost(n_train, n_test):
+    rng = np.random.default_rng(n_train)
+    x, y = np.round(rng.standard_normal((n_train + n_test, 4)), 1), rng.random(n_train + n_test)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    assert_equal_to_xgboost(x, y, np.arange(n_train), np.arange(n_train, n_train + n_test))
+
+
+def test_fold_errors_are_those_of_the_predictions():
+    x, y, _ = small_table("truthfulqa")
+    table, cells = engine.rank_table(x), Protocol().cells
+    splits = random_splits(len(y), 2, Protocol())
+    errors = engine.fold_errors(table, y[np.newaxis], splits.inner_rows, cells)
+    folds = [fold for of_outer in splits.inner for fold in of_outer]
+    for f, fold in enumerate(folds):
+        predicted = engine.predict(table, y, fold.train, fold.test, cells)
+        np.testing.assert_allclose(errors[:, f], np.abs(predicted - y[fold.test]).mean(axis=1), rtol=1e-14)
+    each = np.stack([y + f for f in range(len(folds))])
+    errors = engine.fold_errors(table, each, splits.inner_rows, cells)
+    for f, fold in enumerate(folds):
+        predicted = engine.predict(table, each[f], fold.train, fold.test, cells)
+        np.testing.assert_allclose(errors[:, f], np.abs(predicted - each[f, fold.test]).mean(axis=1), rtol=1e-13)
+
+
+def test_compiled_code_is_renewed_when_a_file_it_calls_changes():
+    models = Path(engine_small.__file__).parent
+    sources = b"".join((models / name).read_bytes() for name in ("engine_kernels.py", "engine_simd.py"))
+    digest = hashlib.sha256(sources).hexdigest()[:16]
+    assert digest == engine_small.CALLED_SOURCES, f"write {digest} as CALLED_SOURCES into models/engine_small.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_equals_xgboost_on_every_fold_of_two_seeds(benchmark):
+    x, y, _ = small_table(benchmark)
+    for seed in (3, 4):
+        splits = random_splits(len(y), seed, Protocol())
+        for fold in (*splits.outer, *(fold for folds in splits.inner for fold in folds)):
+            assert_equal_to_xgboost(x, y, fold.train, fold.test, Protocol().cells)
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)

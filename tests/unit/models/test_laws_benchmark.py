@@ -8,6 +8,7 @@ import pytest
 from features.errors import DataError
 from models.laws.benchmark import (
     BenchmarkLaw,
+    _fit_between,
     fit_benchmark,
     power_law_fit_predict,
     power_law_offset,
@@ -38,6 +39,20 @@ def test_predictions_stay_on_the_score_scale_at_any_size() -> None:
     fit = fit_benchmark(N, D, 1 / (1 + ODDS), lower_is_better=False)
     wide = fit.law.predict(np.geomspace(1e6, 1e15, 9), np.geomspace(1e8, 1e16, 9))
     assert ((wide >= 0) & (wide <= 1)).all() and (np.diff(wide) > 0).all()
+
+
+@pytest.mark.parametrize("lower_is_better", [False, True])
+def test_models_at_chance_do_not_bend_the_law(lower_is_better: bool) -> None:
+    """Four-choice accuracy starts at 0.25; a Brier score that small models keep at 1.1 starts there."""
+    best, worst = (0.0, 1.1) if lower_is_better else (1.0, 0.25)
+    odds = 10 * ODDS**2.5  # a sharp rise: half of the models are at chance
+    scores = best + (worst - best) * odds / (1 + odds)
+    scores = scores + np.random.default_rng(1).normal(0, 0.005, 80)
+    fit = fit_benchmark(N, D, scores, lower_is_better=lower_is_better)
+    assert fit.law.worst == pytest.approx(worst, abs=0.03)
+    to_the_end = _fit_between(np.log(N), np.log(D), scores, best, 2.0 if lower_is_better else 0.0)
+    assert fit.mae < 0.8 * np.abs(to_the_end.predict(N, D) - scores).mean()
+    assert fit.r2 > 0.95
 
 
 def test_outliers_do_not_carry_the_law_away() -> None:
@@ -132,5 +147,5 @@ def test_a_fit_is_cheap() -> None:
 
 
 def test_law_is_a_plain_value() -> None:
-    law = BenchmarkLaw((0.1, 0.2, 0.7, 0.5), (20.0, 25.0), False)
-    assert law == BenchmarkLaw((0.1, 0.2, 0.7, 0.5), (20.0, 25.0), False)
+    law = BenchmarkLaw((0.1, 0.2, 0.7, 0.5), (20.0, 25.0), 1.0, 0.25)
+    assert law == BenchmarkLaw((0.1, 0.2, 0.7, 0.5), (20.0, 25.0), 1.0, 0.25)

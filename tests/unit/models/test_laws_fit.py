@@ -6,8 +6,9 @@ import pytest
 from scipy.optimize import minimize
 
 from features.errors import DataError
-from models.laws.fitted import Law, LawFit, fit_law
+from models.laws.fitted import LawFit, fit_law
 from models.laws.joint import ChinchillaLaw, DataRequirement, KaplanLaw
+from models.laws.law import Law
 from models.laws.logsum import LogSumForm
 from models.laws.newton import _derivatives, huber, minimise_huber
 from models.laws.published import (
