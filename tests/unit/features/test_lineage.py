@@ -14,9 +14,11 @@ from features.lineage import (
     merge_generation_features,
     merge_scores,
     model_states,
+    read_regenerated_features,
     read_regenerated_scores,
     with_lineage,
 )
+from features.text_table import COLUMNS
 
 LINEAGE = {
     "slug": "a--m",
@@ -134,3 +136,16 @@ def test_states() -> None:
     assert states["a/m", "sample"] == "stale"
     assert states["b/n", "score"] == "recorded"
     assert states["c/o", "score"] == "stale"
+
+
+def test_features_of_listed_models_only(tmp_path: Path) -> None:
+    for slug, model_id in (("a--m", "a/m"), ("b--n", "b/n")):
+        pd.DataFrame([{"model_id": model_id, **dict.fromkeys(COLUMNS, 1.0)}]).to_csv(
+            tmp_path / f"{slug}.csv", index=False
+        )
+        (tmp_path / f"{slug}.sample.json").write_text(json.dumps({**LINEAGE, "slug": slug, "model_id": model_id}))
+    assert read_regenerated_features(tmp_path, tmp_path, ["a--m"])["model_id"].tolist() == ["a/m"]
+    assert len(read_regenerated_features(tmp_path, tmp_path, [])) == 0
+    (tmp_path / "a--m.csv").unlink()
+    with pytest.raises(DataError, match=r"a--m\.csv: not there; .* `dvc repro tag@a--m`"):
+        read_regenerated_features(tmp_path, tmp_path, ["a--m"])
