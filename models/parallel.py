@@ -33,19 +33,13 @@ class Spread:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """[function(item) for item in items], spread over the workers; a worker's exception is raised here."""
+        if self.backend == "dask":  # its own map: a task whose worker died is computed again elsewhere
+            with _dask_client(self) as client:
+                return list(client.gather(client.map(function, list(items), pure=False)))
         work = [joblib.delayed(function)(item) for item in items]
-        with self._backend() as settings:
-            return list(joblib.Parallel(**settings)(work))
-
-    @contextmanager
-    def _backend(self) -> Iterator[dict[str, Any]]:
-        if self.backend == "threads":
-            yield {"n_jobs": self.n_workers, "backend": "threading"}
-        elif self.backend == "loky":
-            yield {"n_jobs": self.n_workers, "backend": "loky", "inner_max_num_threads": 1}
-        else:
-            with _dask_client(self), joblib.parallel_config(backend="dask"):
-                yield {}
+        if self.backend == "loky":
+            return list(joblib.Parallel(self.n_workers, backend="loky", inner_max_num_threads=1)(work))
+        return list(joblib.Parallel(self.n_workers, backend="threading")(work))
 
 
 @contextmanager
