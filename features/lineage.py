@@ -5,7 +5,7 @@ the two silently could not be trusted in either."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def merge_generation_features(recorded: pd.DataFrame, regenerated: pd.DataFrame)
     A regenerated row replaces the model's recorded row whole: features of two samplings describe two sets of texts. A
     feature that is empty in the regenerated row is therefore empty in the result. Replaced rows go to `left_out`. The
     table has the recorded table's columns; raises DataError if a regenerated table has others, or on a repeated
-    model. """
+    model."""
     columns = list(recorded.columns)
     unknown = sorted(set(regenerated.columns) - set(columns) - set(LINEAGE_COLUMNS))
     if unknown:
@@ -129,30 +129,39 @@ def read_lineage(path: Path) -> dict[str, Any]:
     return lineage
 
 
-def read_regenerated_scores(scores: Path, lineage: Path) -> pd.DataFrame:
-    """All regenerated score rows: every `<slug>.csv` below `scores` with its `<slug>.score.json` below `lineage`; an
-    empty table with the right columns where nothing was regenerated."""
-    tables = [
-        with_lineage(
-            pd.read_csv(path, dtype={"subtask": str, "reason": str}), read_lineage(lineage / f"{path.stem}.score.json")
-        )
-        for path in sorted(scores.glob("*.csv"))
-    ]
-    empty = pd.DataFrame(columns=[*_SCORE, "reason", *LINEAGE_COLUMNS])
-    return _concat([empty, *tables])
+def read_regenerated_scores(scores: Path, lineage: Path, slugs: Sequence[str]) -> pd.DataFrame:
+    """The regenerated score rows of the models called `slugs` (`record.regenerate`): `<slug>.csv` below `scores` with
+    its `<slug>.score.json` below `lineage`; an empty table with the right columns for no slugs.
+
+    A file of a model that is no longer listed is not read. Raises DataError if a listed model's file is missing.
+    """
+    tables = []
+    for slug in sorted(slugs):
+        path = scores / f"{slug}.csv"
+        if not path.is_file():
+            raise DataError(f"{path}: not there; `dvc pull` fetches it, `dvc repro score@{slug}` makes it (GPU).")
+        rows = pd.read_csv(path, dtype={"subtask": str, "reason": str})
+        tables.append(with_lineage(rows, read_lineage(lineage / f"{slug}.score.json")))
+    return _concat([pd.DataFrame(columns=[*_SCORE, "reason", *LINEAGE_COLUMNS]), *tables])
 
 
-def read_regenerated_features(tags: Path, lineage: Path) -> pd.DataFrame:
-    """All regenerated generation features, one row per model: every `<slug>.csv` below `tags` with the sampling's
-    `<slug>.sample.json` below `lineage`; no rows where nothing was tagged. Columns whose recorded values follow another
-    definition (INCOMMENSURABLE) are left empty, because one column must not mix two definitions."""
+def read_regenerated_features(tags: Path, lineage: Path, slugs: Sequence[str]) -> pd.DataFrame:
+    """The regenerated generation features of the models called `slugs` (`record.regenerate`), one row per model:
+    `<slug>.csv` below `tags` with the sampling's `<slug>.sample.json` below `lineage`; no rows for no slugs. Columns
+    whose recorded values follow another definition (INCOMMENSURABLE) are left empty, because one column must not mix
+    two.
+
+    A file of a model that is no longer listed is not used. Raises DataError if a listed model's file is missing.
+    """
     made = read_tagged(tags)
-    stated = {}
-    for path in sorted(tags.glob("*.csv")):
-        found = read_lineage(lineage / f"{path.stem}.sample.json")
-        stated[str(found["model_id"])] = found
-    rows = [with_lineage(made.iloc[[i]], stated[str(model)]) for i, model in enumerate(made["model_id"])]
-    table = pd.concat(rows) if rows else made.reindex(columns=[*made.columns, *LINEAGE_COLUMNS])
+    rows = []
+    for slug in sorted(slugs):
+        stated = read_lineage(lineage / f"{slug}.sample.json")
+        row = made[made["model_id"] == stated["model_id"]]
+        if row.empty:
+            raise DataError(f"{tags / slug}.csv: not there; `dvc pull` fetches it, `dvc repro tag@{slug}` makes it.")
+        rows.append(with_lineage(row, stated))
+    table = pd.concat(rows) if rows else made.iloc[:0].reindex(columns=[*made.columns, *LINEAGE_COLUMNS])
     return table.assign(**dict.fromkeys(INCOMMENSURABLE, float("nan")))
 
 
@@ -163,7 +172,7 @@ def model_states(
 
     `expected` maps (model_id, job) of every model to regenerate to the fingerprint of its record and settings, `made`
     maps what exists to the fingerprint it was made from. State: *recorded* (not to be regenerated), *regenerated*
-    (made from the present record and settings), *stale* (to be made, or made from others). """
+    (made from the present record and settings), *stale* (to be made, or made from others)."""
     jobs = sorted({job for _, job in expected} | {job for _, job in made})
     rows = []
     for model_id in sorted(set(model_ids) | {model for model, _ in expected}):

@@ -168,7 +168,7 @@ def _samples_beside(path: Path, tasks: Iterable[str]) -> dict[str, list[dict[str
     for task in tasks:
         file = path.with_name(f"samples_{task}_{date}.jsonl")
         if file.is_file():
-            found[task] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+            found[task] = [json.loads(line) for line in file.read_bytes().splitlines() if line]
     return found
 
 

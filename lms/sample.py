@@ -49,6 +49,11 @@ def _shard_text(texts: Sequence[dict[str, Any]]) -> str:
     return "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts)
 
 
+def _shard_texts(content: bytes) -> list[dict[str, Any]]:
+    # Of bytes, not of text: a generated text may hold U+2028 and others, which only `str` takes for the end of a line.
+    return [json.loads(line) for line in content.splitlines()]
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -117,7 +122,7 @@ def write_sample_files(record: Record, settings: SampleSettings, work: Path, fil
             old.unlink()
     for number, indices in enumerate(shard_indices(settings)):
         content = (work / shard_name(number)).read_bytes()
-        n_tokens += sum(json.loads(line)["n_tokens"] for line in content.decode().splitlines())
+        n_tokens += sum(text["n_tokens"] for text in _shard_texts(content))
         write_whole(files.generations / shard_name(number), content)
         shards.append(
             {"file": shard_name(number), "n_texts": len(indices), "sha256": hashlib.sha256(content).hexdigest()}
@@ -166,5 +171,5 @@ def read_generations(folder: Path) -> list[dict[str, Any]]:
             raise DataError(
                 f"{folder / shard['file']}: missing, or not the file its manifest names; `dvc checkout` restores it."
             )
-        texts.extend(json.loads(line) for line in content.decode().splitlines())
+        texts.extend(_shard_texts(content))
     return texts

@@ -115,7 +115,6 @@ def _run_harness(loaded: LoadedModel, unit: Unit, settings: ScoreSettings) -> di
         model=language_model,
         tasks=tasks,
         task_manager=TaskManager(include_defaults=False),
-        limit=settings.limit or None,
         bootstrap_iters=0,
         log_samples=True,
     )

@@ -39,14 +39,13 @@ class RecordSettings(_Section):
 
 class ScoreSettings(_Section):
     """`data_folder`: local benchmark data in place of the hub's ("" uses the hub). `batch_size` 0: found
-    automatically. `limit`: items per task, 0 for all. `run_generated_code`: HumanEval programs may run on this
-    machine. `cpu_max_parameters`: the largest model a machine without a GPU takes on."""
+    automatically. `run_generated_code`: HumanEval programs may run on this machine. `cpu_max_parameters`: the largest
+    model a machine without a GPU takes on."""
 
     benchmarks: list[str]
     data_folder: str = ""
     batch_size: int = Field(default=0, ge=0)
     max_batch_size: int = Field(default=64, ge=1)
-    limit: int = Field(default=0, ge=0)
     run_generated_code: bool = False
     cpu_max_parameters: int = Field(default=100_000_000, ge=0)
 

@@ -5,7 +5,8 @@ done, on any machine, and only puts it together. (DVC itself runs one stage at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -102,6 +103,47 @@ def _error(future: Any) -> str:
     if future.status == "finished":
         return ""
     return str(future.exception()).strip().split("\n")[0] or future.status
+
+
+def slurm_cluster() -> Any:
+    """A dask cluster of Slurm jobs, each with one GPU that it offers to one task at a time. Partition, account,
+    walltime and memory come from the site's own dask-jobqueue configuration (see docs/gpu.md)."""
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError:
+        raise ConfigError("parallel.scheduler: slurm needs the extra: pip install 'foretell[cluster]'") from None
+    return SLURMCluster(
+        cores=1,
+        processes=1,
+        job_extra_directives=["--gres=gpu:1"],
+        worker_extra_args=["--resources", f"{GPU}=1"],
+    )
+
+
+@contextmanager
+def gpu_client(scheduler: str, workers: int) -> Iterator[Any]:
+    """A dask client whose workers offer GPUs. `scheduler`: an address (`tcp://host:port`), or `slurm` to start
+    `workers` jobs. Raises ConfigError if it is empty, does not answer, or dask is not installed."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ConfigError("parallel.backend: dask needs the extra: pip install 'foretell[cluster]'") from None
+    if not scheduler:
+        raise ConfigError(
+            "parallel.scheduler: name a running scheduler (tcp://host:port) or slurm; GPUs are not started here."
+        )
+    if scheduler == "slurm":
+        with slurm_cluster() as cluster, Client(cluster) as client:
+            cluster.scale(jobs=workers or 1)
+            client.wait_for_workers(1)
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"parallel.scheduler: {scheduler} does not answer ({error}).") from None
+    with client:
+        yield client
 
 
 def spread_on_this_machine(tasks: Sequence[Task], work_root: Path, workers: int = 1) -> list[Outcome]:

@@ -12,12 +12,18 @@ from lms.record import make_records
 from lms.sample import sample_fingerprint
 from lms.score import score_fingerprint
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
+from lms.tag_settings import TagSettings, tag_fingerprint
 
 
 def language_model_states(
-    model_ids: list[str], record: RecordSettings, score: ScoreSettings, sample: SampleSettings, lineage: Path
+    model_ids: list[str],
+    record: RecordSettings,
+    score: ScoreSettings,
+    sample: SampleSettings,
+    tag: TagSettings,
+    lineage: Path,
 ) -> pd.DataFrame:
-    """model_id, job ("score", "sample"), state ("recorded", "regenerated", "stale"), one row per model and job.
+    """model_id, job ("score", "sample", "tag"), state ("recorded", "regenerated", "stale"), one row per model and job.
 
     `lineage` is the folder of the lineage files, `<slug>.<job>.json`.
     """
@@ -25,6 +31,7 @@ def language_model_states(
     for one in make_records(record):
         expected[one["model_id"], "score"] = score_fingerprint(one, score)
         expected[one["model_id"], "sample"] = sample_fingerprint(one, sample)
-    found = [read_lineage(path) for job in ("score", "sample") for path in sorted(lineage.glob(f"*.{job}.json"))]
+        expected[one["model_id"], "tag"] = tag_fingerprint(sample_fingerprint(one, sample), tag)
+    found = [read_lineage(path) for job in ("score", "sample", "tag") for path in sorted(lineage.glob(f"*.{job}.json"))]
     made = {(str(one["model_id"]), str(one["job"])): str(one["fingerprint"]) for one in found}
     return model_states(model_ids, expected, made)

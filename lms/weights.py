@@ -91,19 +91,31 @@ def runtime_environment(device: str) -> dict[str, str]:
     return {"device": name, **{package: version(package) for package in ("torch", "transformers", "lm_eval")}}
 
 
+def _snapshot(record: Record) -> Path:
+    from huggingface_hub import snapshot_download
+
+    # No *.py: a model's own code is not even downloaded. What is here already is used, also offline.
+    patterns = _FILES + (_UNSAFE_FILES if record["unsafe_weights"] else [])
+    try:
+        found = snapshot_download(record["location"], revision=record["revision"], allow_patterns=patterns)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ConfigError(
+            f"{record['slug']}: {record['location']} at {record['revision']} cannot be fetched ({reason}); is the "
+            "commit right, the network there, and access granted where the repository asks for it?"
+        ) from error
+    return Path(found)
+
+
 def fetch_weights(record: Record) -> Path:
     """The folder of the record's weights; a hub model is downloaded at its pinned revision if it is not here yet.
 
-    Raises DataError if a local folder is missing or its files are not the pinned ones.
+    Raises ConfigError if it cannot be downloaded, DataError if a local folder is missing or its files are not the
+    pinned ones.
     """
-    folder = _local_folder(record)
     if record["source"] == "hub":
-        if folder is None or not any(folder.glob("*.safetensors")):
-            from huggingface_hub import snapshot_download
-
-            patterns = _FILES + (_UNSAFE_FILES if record["unsafe_weights"] else [])
-            folder = Path(snapshot_download(record["location"], revision=record["revision"], allow_patterns=patterns))
-        return folder
+        return _snapshot(record)
+    folder = _local_folder(record)
     if folder is None:
         raise DataError(
             f"record {record['slug']}: no folder {record['location']}; put the weights there or change path."

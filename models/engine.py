@@ -120,18 +120,24 @@ def predict(
     ensemble. Returns float32 [cells, len(test)]. Raises DataError where a training target is not finite, a training
     set is empty or a column has more than 256 distinct training values.
     """
-    picked = _picked(table, columns)
-    train, test = np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64)
     y32 = _finite_targets(np.asarray(y, dtype=np.float64)[train])
-    train_bins = np.empty((train.size, picked.size), np.int32)
-    test_bins = np.empty((test.size, picked.size), np.int32)
-    starts = np.empty(picked.size + 1, np.int64)
-    wide = bin_columns(table.codes, table.values, table.offsets, picked, train, test, train_bins, test_bins, starts)
-    _refuse_wide(wide, picked)
     grid = _ensembles(tuple(cells))
-    out = np.empty((grid.rates.size, grid.sizes.size, test.size), np.float32)
-    boost_grid(train_bins, test_bins, starts, y32, grid.rates, grid.depths, grid.sizes, out)
+    out = np.empty((grid.rates.size, grid.sizes.size, len(test)), np.float32)
+    boost_grid(*bin_rows(table, train, test, _picked(table, columns)), y32, grid.rates, grid.depths, grid.sizes, out)
     return out[grid.ensemble_of, grid.size_of]
+
+
+def bin_rows(
+    table: RankedTable, train: IndexArray, test: IndexArray, columns: IndexArray
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Bins of the training rows [n_train, c] and test rows [n_test, c], one per distinct training value, and where each
+    column's bins start [c + 1]; the kernels' input. Raises DataError for a column of more than 256 bins."""
+    train, test, columns = (np.asarray(rows, dtype=np.int64) for rows in (train, test, columns))
+    train_bins, test_bins = (np.empty((rows.size, columns.size), np.int32) for rows in (train, test))
+    starts = np.empty(columns.size + 1, np.int64)
+    wide = bin_columns(table.codes, table.values, table.offsets, columns, train, test, train_bins, test_bins, starts)
+    _refuse_wide(wide, columns)
+    return train_bins, test_bins, starts
 
 
 def fold_errors(

@@ -7,17 +7,22 @@ slows all of them, and medians over rounds are compared. A figure from another m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import DataError
+from models.engine import Cell, bin_rows
+from models.engine_kernels import boost
 from models.learners import LEARNERS
 from models.nested import Protocol, Splits, nested_cv, random_splits
 
 Array = NDArray[np.float64]
+Result = TypeVar("Result")
 AGREEMENT = 1e-6
 SEEDS_PER_CORE = 8
 
@@ -46,7 +51,8 @@ class Speed:
 def measure(x: Array, y: Array, protocol: Protocol, cores: int, rounds: int) -> Speed:
     """Time the three on the features `x` [n, f] and the target `y` [n].
 
-    (a) scikit-learn's GridSearchCV over XGBRegressor, `n_jobs` = cores, one nested cross-validation after the other;
+    (a) scikit-learn's GridSearchCV over XGBRegressor, `n_jobs` = cores, one nested cross-validation after the other
+    (one thread per regressor: more would only wait for each other, and much longer where the machine is busy);
     (b) plain XGBoost, one process with one thread per core, each a nested cross-validation of its own, the smaller
     ensembles read off the larger ones; (c) the engine on as many threads. Raises DataError if their errors differ.
     """
@@ -94,7 +100,52 @@ def measure(x: Array, y: Array, protocol: Protocol, cores: int, rounds: int) -> 
     )  # fmt: skip
 
 
-def _timed(run: Callable[[], Array]) -> tuple[float, Array]:
+@dataclass(frozen=True)
+class EnsembleSpeed:
+    """Milliseconds to train one ensemble of `trees` trees and predict, on one core, medians over rounds."""
+
+    depth: int
+    trees: int
+    n_train: int
+    ms_xgboost: float
+    ms_step_by_step: float
+    ms_engine: float
+
+
+def measure_ensembles(x: Array, y: Array, protocol: Protocol, rounds: int) -> list[EnsembleSpeed]:
+    """Time XGBoost, the engine's step-by-step kernel and the engine as it runs, per depth, on one inner fold.
+
+    All read the smaller ensembles off the larger ones; figures are per ensemble, averaged over learning rates.
+    """
+    fold = random_splits(len(y), 0, protocol).inner[0][0]
+    columns, trees = np.arange(x.shape[1]), max(protocol.n_estimators)
+    learners = [LEARNERS["xgboost"], LEARNERS["engine"]]
+    tables = [learner.prepare(x) for learner in learners]
+    bins = bin_rows(tables[1].ranked, fold.train, fold.test, columns)
+    y32 = y[fold.train].astype(np.float32)
+    rates, sizes = np.asarray(protocol.learning_rate, np.float32), np.asarray(sorted(protocol.n_estimators), np.int64)
+    out = np.empty((rates.size, sizes.size, fold.test.size), np.float32)
+    speeds = []
+    for depth in protocol.max_depth:
+        cells = [cell for cell in protocol.cells if cell.max_depth == depth]
+        depths = np.full(rates.size, depth, np.int64)
+
+        def by_learner(k: int, cells: Sequence[Cell] = cells) -> None:
+            learners[k].predict(tables[k], columns, y, fold.train, fold.test, cells)
+
+        def step_by_step(depths: NDArray[np.int64] = depths) -> None:
+            boost(*bins, y32, rates, depths, sizes, out)
+
+        runs: list[Callable[[], None]] = [partial(by_learner, 0), step_by_step, partial(by_learner, 1)]
+        for run in runs:
+            run()
+        seconds = np.array([[_timed(run)[0] for run in runs] for _ in range(rounds)])
+        ms = 1000 * np.median(seconds, axis=0) / rates.size
+        speeds.append(EnsembleSpeed(depth, trees, fold.train.size, *(float(value) for value in ms)))
+    return speeds
+
+
+def _timed(run: Callable[[], Result]) -> tuple[float, Result]:
     started = time.perf_counter()
     result = run()
     return time.perf_counter() - started, result
@@ -113,7 +164,7 @@ def _grid_search(x: Array, y: Array, splits: Splits, protocol: Protocol, cores: 
     errors = []
     for fold in splits.outer:
         inner = KFold(protocol.inner_folds, shuffle=True, random_state=splits.seed)
-        search = GridSearchCV(XGBRegressor(), grid, scoring="neg_mean_absolute_error", cv=inner, n_jobs=cores)
+        search = GridSearchCV(XGBRegressor(n_jobs=1), grid, scoring="neg_mean_absolute_error", cv=inner, n_jobs=cores)
         search.fit(x[fold.train], y[fold.train])
         errors.append(np.abs(search.predict(x[fold.test]) - y[fold.test]).mean())
     return float(np.mean(errors))

@@ -128,7 +128,9 @@ def _language_models(params: Params) -> list[str]:
     from lms.status import language_model_states
 
     model_ids = read_raw(MODELS)["model_id"].astype(str).tolist()
-    states = language_model_states(model_ids, params.record, params.score, params.sample, LINEAGE)
+    states = language_model_states(
+        model_ids, params.record, params.score, params.sample, params.tag, LINEAGE
+    )
     by_state = states.groupby("state")["model_id"].nunique() if len(states) else {"recorded": len(model_ids)}
     counts = [f"{by_state.get(state, 0)} {state}" for state in ("recorded", "regenerated", "stale")]
     lines = [f"language models: {', '.join(counts)}"]

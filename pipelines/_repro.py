@@ -21,6 +21,10 @@ def reproduce() -> None:
     missing = [str(table.path) for table in RAW_TABLES.values() if not table.path.is_file()]
     if missing:
         _dvc("pull", *[f"{path}.dvc" for path in missing])
+    # Regenerated figures cost GPU hours: what somebody made and pushed is fetched before anything is called stale.
+    made = [f"{job}@{slug}" for slug in params.record.regenerate for job in ("score", "sample", "tag")]
+    if made:
+        _dvc("pull", "--allow-missing", *made)
     _dvc("repro")
     registered = make_store_match(*describe(params))
     minutes = (time.monotonic() - started) / 60

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from features.catalog import ALL_GROUPS, SCALE, feature_names
 from models.selection import Rule, forward_select
-from models.speed import measure
+from models.speed import measure, measure_ensembles
 from pipelines._params import load_params
 from pipelines._paths import REPORTS
 from pipelines._stage import run_stage, write_json
@@ -25,7 +25,11 @@ def main() -> None:
     """Print and write the figures."""
     params = load_params()
     protocol, spread, task = protocol_of(params), spread_of(params), read_task(BENCHMARK)
-    speed = measure(task.columns(FEATURES), task.scores, protocol, spread.n_workers, ROUNDS)
+    columns = task.columns(FEATURES)
+    for one in (ensembles := measure_ensembles(columns, task.scores, protocol, ROUNDS)):
+        print(f"{one.trees} trees of depth {one.depth} on {one.n_train} rows x {len(FEATURES)} features, one core:")
+        print(f"  XGBoost {one.ms_xgboost:.2f} ms, step by step {one.ms_step_by_step:.3f}, engine {one.ms_engine:.4f}")
+    speed = measure(columns, task.scores, protocol, spread.n_workers, ROUNDS)
     print(f"one nested cross-validation, {speed.n_models} models, {speed.n_features} features, {speed.cores} cores:")
     print(f"  scikit-learn grid search {speed.ms_sklearn:9.1f} ms  {speed.ratio_sklearn:6.0f} times the engine")
     print(f"  XGBoost, one per core    {speed.ms_xgboost:9.1f} ms  {speed.ratio_xgboost:6.0f} times the engine")
@@ -41,7 +45,13 @@ def main() -> None:
     seconds = time.perf_counter() - started
     work = f"{len(params.benchmarks)} benchmarks, {tried} feature sets x {rule.n_seeds} seeds"
     print(f"forward selection of {work}: {seconds:.1f} s")
-    figures = {**asdict(speed), "selection_seconds": seconds, "selection_feature_sets": tried, "seeds": rule.n_seeds}
+    figures = {
+        **asdict(speed),
+        "ensembles": [asdict(one) for one in ensembles],
+        "selection_feature_sets": tried,
+        "selection_seeds": rule.n_seeds,
+        "selection_seconds": seconds,
+    }
     write_json(REPORTS / "bench.json", figures)
 
 

@@ -33,8 +33,8 @@ def main() -> None:
     params = load_params()
     cfg = params.tabulate
     raw = {table.name: read_raw(table) for table in INPUTS}
-    made_scores = read_regenerated_scores(REGENERATED_SCORES, LINEAGE)
-    made_features = read_regenerated_features(TAGS, LINEAGE)
+    made_scores = read_regenerated_scores(REGENERATED_SCORES, LINEAGE, params.record.regenerate)
+    made_features = read_regenerated_features(TAGS, LINEAGE, params.record.regenerate)
     raw["scores"] = merge_scores(raw["scores"], made_scores).table
     raw["generations"] = merge_generation_features(raw["generations"], made_features).table
     tables = tabulate(raw, cfg.view, params.benchmarks, cfg.min_models)

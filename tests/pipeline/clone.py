@@ -52,8 +52,8 @@ def checked(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session", name="reproduced")
+def reproduced_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone, made once per test run (shared between test processes)."""
     shared = tmp_path_factory.getbasetemp().parent
     clone, ready = shared / "reproduced", shared / "reproduced.ready"

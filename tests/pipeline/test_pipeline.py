@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clone import BENCHMARKS, ROOT, checked, reproduced, shell  # noqa: F401 - the fixture
+from clone import BENCHMARKS, ROOT, checked, reproduced_clone, shell  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.slow
 FORETELL = (sys.executable, "-m", "pipelines.cli")

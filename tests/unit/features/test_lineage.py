@@ -14,9 +14,11 @@ from features.lineage import (
     merge_generation_features,
     merge_scores,
     model_states,
+    read_regenerated_features,
     read_regenerated_scores,
     with_lineage,
 )
+from features.text_table import COLUMNS
 
 LINEAGE = {
     "slug": "a--m",
@@ -72,7 +74,7 @@ def test_an_incomplete_regenerated_benchmark_is_left_out_with_its_reason() -> No
 
 
 def test_nothing_regenerated_changes_no_number(tmp_path: Path) -> None:
-    merged = merge_scores(RECORDED, read_regenerated_scores(tmp_path, tmp_path))
+    merged = merge_scores(RECORDED, read_regenerated_scores(tmp_path, tmp_path, []))
     pd.testing.assert_frame_equal(
         merged.table[RECORDED.columns], RECORDED.sort_values(["model_id", "benchmark"], ignore_index=True)
     )
@@ -114,11 +116,14 @@ def test_files_of_regenerated_scores(tmp_path: Path) -> None:
         tmp_path / "a--m.csv", index=False
     )
     with pytest.raises(DataError, match=r"a--m\.score\.json"):
-        read_regenerated_scores(tmp_path, tmp_path)
+        read_regenerated_scores(tmp_path, tmp_path, ["a--m"])
     (tmp_path / "a--m.score.json").write_text(json.dumps(LINEAGE))
-    found = read_regenerated_scores(tmp_path, tmp_path)
+    found = read_regenerated_scores(tmp_path, tmp_path, ["a--m"])
+    assert len(read_regenerated_scores(tmp_path, tmp_path, [])) == 0, "a model no longer listed is not read"
     assert found.loc[0, "revision"] == "abc"
     assert merge_scores(RECORDED, found).table["source"].value_counts()["regenerated"] == 1
+    with pytest.raises(DataError, match=r"b--n\.csv"):
+        read_regenerated_scores(tmp_path, tmp_path, ["b--n"])
     with pytest.raises(DataError, match="no \\['backend'\\]"):
         with_lineage(RECORDED, {key: value for key, value in LINEAGE.items() if key != "backend"})
 
@@ -131,3 +136,16 @@ def test_states() -> None:
     assert states["a/m", "sample"] == "stale"
     assert states["b/n", "score"] == "recorded"
     assert states["c/o", "score"] == "stale"
+
+
+def test_features_of_listed_models_only(tmp_path: Path) -> None:
+    for slug, model_id in (("a--m", "a/m"), ("b--n", "b/n")):
+        pd.DataFrame([{"model_id": model_id, **dict.fromkeys(COLUMNS, 1.0)}]).to_csv(
+            tmp_path / f"{slug}.csv", index=False
+        )
+        (tmp_path / f"{slug}.sample.json").write_text(json.dumps({**LINEAGE, "slug": slug, "model_id": model_id}))
+    assert read_regenerated_features(tmp_path, tmp_path, ["a--m"])["model_id"].tolist() == ["a/m"]
+    assert len(read_regenerated_features(tmp_path, tmp_path, [])) == 0
+    (tmp_path / "a--m.csv").unlink()
+    with pytest.raises(DataError, match=r"a--m\.csv: not there; .* `dvc repro tag@a--m`"):
+        read_regenerated_features(tmp_path, tmp_path, ["a--m"])

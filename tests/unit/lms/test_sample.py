@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from features.errors import ConfigError, DataError
-from lms.generate import HuggingFaceGenerator, VllmGenerator, first_token
+from lms.generate import HuggingFaceGenerator, first_token, open_generator
 from lms.sample import (
     SampleFiles,
     read_generations,
@@ -45,10 +46,21 @@ def test_shards_cover_every_text_once() -> None:
     assert shard_name(3) == "shard-00003.jsonl"
 
 
-def test_vllm_is_asked_for_where_it_is_missing() -> None:
-    pytest.importorskip("transformers", reason="needs the gpu extra")
+def test_a_text_with_unicode_line_ends_is_one_line(tmp_path: Path) -> None:
+    line = (
+        json.dumps({"index": 0, "text": "a\u2028b\x85c\nd", "n_tokens": 3, "ended": "eos"}, ensure_ascii=False) + "\n"
+    )
+    (tmp_path / shard_name(0)).write_bytes(line.encode())
+    shard = {"file": shard_name(0), "n_texts": 1, "sha256": hashlib.sha256(line.encode()).hexdigest()}
+    (tmp_path / "manifest.json").write_text(json.dumps({"shards": [shard]}))
+    assert [text["text"] for text in read_generations(tmp_path)] == ["a\u2028b\x85c\nd"]
+
+
+def test_vllm_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    settings = SETTINGS.model_copy(update={"backend": "vllm"})
     with pytest.raises(ConfigError, match="vllm, which is not installed"):
-        VllmGenerator({"model_id": "a/b", "revision": "r"}, SETTINGS)
+        open_generator({"model_id": "a/b", "revision": "r"}, settings, "cuda")
 
 
 class _Tokens:

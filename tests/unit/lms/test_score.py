@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ import pytest
 from features.errors import ConfigError, DataError
 from features.lineage import merge_scores, read_regenerated_scores
 from features.schema import BENCHMARKS, SCORE_BOUNDS, SCORES
+from lms.benchmarks import harness_configuration, score_units
 from lms.brier import brier_score
 from lms.programs import NOT_ALLOWED
+from lms.results import read_harness_results, score_table
 from lms.sample import SampleFiles, read_generations, sample_model
 from lms.score import ScoreFiles, score_fingerprint, score_model, write_score_files
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.status import language_model_states
+from lms.tag_settings import TagSettings
 from lms.weights import require_runnable
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +47,7 @@ def _files(folder: Path, slug: str) -> ScoreFiles:
 
 
 def _items(files: ScoreFiles) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in gzip.decompress(files.items.read_bytes()).decode().splitlines()]
+    return [json.loads(line) for line in gzip.decompress(files.items.read_bytes()).splitlines()]
 
 
 @pytest.mark.slow
@@ -58,7 +62,7 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         files = SampleFiles(tmp_path / "generations" / slug, lineage / f"{slug}.sample.json")
         sample_model(record, sample, tmp_path / "work", files)
         assert len(read_generations(files.generations)) == 16
-    regenerated = read_regenerated_scores(tmp_path / "scores", lineage)
+    regenerated = read_regenerated_scores(tmp_path / "scores", lineage, ["tiny--gpt_neox", "tiny--llama"])
     assert set(regenerated["model_id"]) == {"tiny/gpt_neox", "tiny/llama"}
     for target in BENCHMARKS.values():
         rows = regenerated[
@@ -87,14 +91,18 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         for record in tiny_records
     }
     wanted = RecordSettings.model_validate({"regenerate": list(settings), "weights": settings})
-    states = language_model_states(["org/recorded"], wanted, score, sample, lineage)
-    assert states.groupby("model_id")["state"].agg(set).to_dict() == {
+    states = language_model_states(["org/recorded"], wanted, score, sample, TagSettings(), lineage)
+    made = states[states["job"] != "tag"]
+    assert set(states.loc[states["model_id"] == "tiny/llama"].query("job == 'tag'")["state"]) == {"stale"}
+    assert made.groupby("model_id")["state"].agg(set).to_dict() == {
         "org/recorded": {"recorded"},
         "tiny/gpt_neox": {"regenerated"},
         "tiny/llama": {"regenerated"},
     }
     changed = sample.model_copy(update={"temperature": 1.0})
-    again = language_model_states([], wanted, score, changed, lineage).set_index(["model_id", "job"])["state"]
+    again = language_model_states([], wanted, score, changed, TagSettings(), lineage).set_index(["model_id", "job"])[
+        "state"
+    ]
     assert again["tiny/llama", "score"] == "regenerated"
     assert again["tiny/llama", "sample"] == "stale"
 
@@ -115,6 +123,61 @@ def _check_items_against_rows(items: list[dict[str, Any]], rows: pd.DataFrame) -
         assert score[task, 0, "brier_score"] == pytest.approx(mean, rel=1e-4), task
     assert {len(item["log_likelihoods"]) for item in by_task["arc_challenge", 25]} == {3, 4, 5}
     assert {len(item["log_likelihoods"]) for item in by_task["mathqa", 0]} == {5}
+
+
+@pytest.mark.slow
+def test_files_of_the_real_harness_give_the_same_rows(
+    tiny_records: list[Record], benchmark_data: Path, tmp_path: Path
+) -> None:
+    """What somebody scored with the harness's own command is imported as what we would have made of it."""
+    from lm_eval import simple_evaluate
+    from lm_eval.loggers import EvaluationTracker
+    from lm_eval.tasks import TaskManager
+
+    units = score_units(["anli_0shot", "arc_challenge_25shot", "mathqa_0shot", "winogrande_5shot"])
+    record = tiny_records[1]
+    files = _files(tmp_path, "ours")
+    settings = _settings(benchmark_data, [unit.slug for unit in units])
+    score_model(record, settings, tmp_path / "work", files)
+    ours = pd.read_csv(files.scores)
+    for unit in units:
+        tracker = EvaluationTracker(output_path=str(tmp_path / unit.slug))
+        results = simple_evaluate(
+            model="hf",
+            model_args={"pretrained": record["location"], "dtype": "float32"},
+            tasks=[harness_configuration(task, unit.n_shot, benchmark_data) for task in unit.benchmark.tasks.values()],
+            task_manager=TaskManager(include_defaults=False),
+            device="cpu",
+            batch_size=8,
+            evaluation_tracker=tracker,
+        )
+        samples = results.pop("samples")
+        tracker.save_results_aggregated(results=results, samples=samples)
+        for task in samples:
+            tracker.save_results_samples(task_name=task, samples=samples[task])
+        (path,) = (tmp_path / unit.slug).rglob("results_*.json")
+        imported = read_harness_results(path, "tiny/llama")
+        assert imported.left_out == []
+        assert (imported.dtype, imported.harness_version, imported.backend) == ("float32", version("lm_eval"), "hf")
+        theirs = score_table(imported.rows)
+        expected = ours[ours["benchmark"] == unit.benchmark.name].reset_index(drop=True)
+        keys = ["model_id", "subtask", "n_shot", "metric"]
+        pd.testing.assert_frame_equal(theirs[keys], expected[keys], check_dtype=False)
+        assert theirs["score"].to_numpy() == pytest.approx(expected["score"].to_numpy(), rel=1e-4)
+        assert theirs["stderr"].to_numpy() == pytest.approx(expected["stderr"].to_numpy(), rel=1e-4)
+
+
+@pytest.mark.usefixtures("libraries")
+def test_a_hub_repository_that_cannot_be_reached(
+    tiny_records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lms.weights import fetch_weights
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    hub = {**tiny_records[0], "source": "hub", "location": "org/name", "revision": "0" * 40}
+    with pytest.raises(ConfigError, match=r"org/name at 0{40} cannot be fetched") as error:
+        fetch_weights(hub)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.slow

@@ -20,7 +20,15 @@ from features.errors import ConfigError
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units
 from lms.settings import SampleSettings, ScoreSettings
-from lms.spread import Outcome, Task, regeneration_tasks, spread, spread_on_this_machine
+from lms.spread import (
+    Outcome,
+    Task,
+    gpu_client,
+    regeneration_tasks,
+    slurm_cluster,
+    spread,
+    spread_on_this_machine,
+)
 
 ROOT = Path(__file__).parents[3]
 Record = dict[str, Any]
@@ -101,6 +109,27 @@ def test_failures_on_this_machine_do_not_stop_the_others(tmp_path: Path, monkeyp
         Outcome("score@tiny--gpt_neox", ""),
         Outcome("score@tiny--llama", "no such weights"),
     ]
+
+
+def test_schedulers_that_are_not_there() -> None:
+    pytest.importorskip("distributed", reason="needs the cluster extra")
+    with pytest.raises(ConfigError, match="name a running scheduler"), gpu_client("", 0):
+        pass
+    with pytest.raises(ConfigError, match="does not answer"), gpu_client("nonsense://x", 0):
+        pass
+
+
+def test_slurm_jobs_ask_for_a_gpu_and_offer_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dask_jobqueue", reason="needs the cluster extra")
+    import dask
+
+    site = {"jobqueue.slurm.memory": "16GB", "jobqueue.slurm.walltime": "08:00:00", "jobqueue.slurm.queue": "gpu"}
+    with dask.config.set(site), slurm_cluster() as cluster:
+        script = cluster.job_script()
+    assert "#SBATCH --gres=gpu:1" in script
+    assert "#SBATCH -p gpu" in script
+    assert "--resources GPU=1" in script
+    assert "--nthreads 1" in script
 
 
 @pytest.mark.slow

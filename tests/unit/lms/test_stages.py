@@ -1,4 +1,4 @@
-"""The stages record, score and sample as dvc.yaml defines them, in a small repository with two tiny models: what
+"""The stages record, score, sample and tag as dvc.yaml defines them, in a small repository with two tiny models: what
 changes is made again and nothing else; what cannot run here says so; what is recorded stays."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 ROOT = Path(__file__).parents[3]
 Record = dict[str, Any]
 yaml = YAML(typ="safe")
+JOBS = ("score", "sample", "tag")
 
 
 def _stages() -> dict[str, Any]:
@@ -56,7 +57,8 @@ class Repository:
         for folder in ("scores", "lineage"):
             (root / "data" / folder).mkdir(parents=True)
             (root / "data" / folder / ".gitkeep").touch()
-        stages = {name: stage for name, stage in _stages().items() if name in ("record", "score", "sample")}
+        shutil.copy(ROOT / ".gitignore", root)
+        stages = {name: stage for name, stage in _stages().items() if name in ("record", *JOBS)}
         stages["gather"] = {
             "cmd": "cat data/scores/*.csv > gathered.csv || true",
             "deps": ["data/scores"],
@@ -65,6 +67,13 @@ class Repository:
         self._write("dvc.yaml", {"stages": stages})
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")
+
+    def clone(self, root: Path) -> Repository:
+        """A git clone of this repository, without its DVC cache."""
+        self.run("git", "clone", "-q", str(self.root), str(root))
+        other = object.__new__(Repository)
+        other.root = root
+        return other
 
     def _write(self, name: str, value: Any) -> None:
         with (self.root / name).open("w") as file:
@@ -92,6 +101,7 @@ class Repository:
         params["record"] = {"regenerate": list(weights), "weights": weights}
         params["score"].update(benchmarks=["lambada_0shot"], data_folder=str(data), max_batch_size=8)
         params["sample"].update(n_texts=8, shard_size=4, batch_size=4, max_tokens=16)
+        params["tag"]["parser"]["languages"] = []
         for section, changes in sections.items():
             params[section].update(changes)
         self._write("params.yaml", params)
@@ -121,34 +131,48 @@ def test_nothing_to_regenerate_needs_neither_gpu_nor_weights(repository: Reposit
 def test_a_changed_record_makes_its_own_stages_again(
     repository: Repository, tiny_records: list[Record], benchmark_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    pytest.importorskip("py3langid", reason="needs the text extra")
     neox, llama = tiny_records
     repository.params(tiny_records, benchmark_data)
-    everything = {f"{job}@{record['slug']}" for job in ("score", "sample") for record in tiny_records}
-    assert repository.repro()[0] == everything | {"record", "gather"}
+    everything = {f"{job}@{record['slug']}" for job in JOBS for record in tiny_records}
+
+    # The GPU work first, spread over tasks, as on a cluster; the stages then only put it together.
+    spread = repository.run("python", "-m", "pipelines.regenerate")
+    assert "4 of 4 done" in spread.stdout
+    ran, done = repository.repro()
+    assert ran == everything | {"record", "gather"}
+    assert "items/s" not in done.stdout + done.stderr
+    assert "tokens/s" not in done.stdout + done.stderr
     gathered = (repository.root / "gathered.csv").read_text()
     assert repository.repro()[0] == set()
 
     # Another dtype of one model: its two stages, and what depends on them.
     halved = {**llama, "dtype": "bfloat16"}
     repository.params([neox, halved], benchmark_data)
-    assert repository.repro()[0] == {"record", "score@tiny--llama", "sample@tiny--llama", "gather"}
+    assert repository.repro()[0] == {"record", "gather"} | {f"{job}@tiny--llama" for job in JOBS}
     assert (repository.root / "gathered.csv").read_text() != gathered
     lineage = json.loads((repository.root / "data/lineage/tiny--llama.score.json").read_text())
     assert (lineage["dtype"], lineage["backend"], lineage["revision"]) == ("bfloat16", "hf", llama["revision"])
 
     # A setting of one job: that job of every model. What only steers this machine: nothing.
     repository.params([neox, halved], benchmark_data, sample={"temperature": 0.7}, score={"cpu_max_parameters": 10**9})
-    assert repository.repro()[0] == {"sample@tiny--gpt_neox", "sample@tiny--llama"}
+    assert repository.repro()[0] == {f"{job}@{record['slug']}" for job in ("sample", "tag") for record in tiny_records}
 
-    # Without weights and unfinished work, as on a fresh clone: recorded outputs are used, nothing runs.
+    # A clone without weights, GPU or unfinished work: what was pushed is used, nothing runs; a stale model says so.
+    repository.run("dvc", "remote", "add", "-q", "-d", "store", str(tmp_path_factory.mktemp("store")))
+    repository.run("dvc", "push", "-q")
+    repository.run("git", "add", "-A")
+    repository.run("git", "-c", "user.name=t", "-c", "user.email=t@t.t", "commit", "-q", "-m", "made")
     away = tmp_path_factory.mktemp("away")
+    clone = repository.clone(away / "clone")
     for record in tiny_records:
         shutil.move(record["location"], away / record["slug"])
     try:
-        shutil.rmtree(repository.root / ".progress")
-        assert repository.repro()[0] == set()
-        repository.params([neox, llama], benchmark_data, sample={"temperature": 0.7})
-        _, done = repository.repro(check=False)
+        clone.run("dvc", "pull", "-q", "--allow-missing", *sorted(everything))
+        assert clone.repro()[0] <= {"record", "gather"}
+        assert (clone.root / "gathered.csv").read_bytes() == (repository.root / "gathered.csv").read_bytes()
+        clone.params([neox, llama], benchmark_data, sample={"temperature": 0.7})
+        _, done = clone.repro(check=False)
     finally:
         for record in tiny_records:
             shutil.move(away / record["slug"], record["location"])

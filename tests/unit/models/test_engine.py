@@ -86,14 +86,8 @@ def test_equals_xgboost_on_any_table(table):
 
 def both_paths(x, y, train, test):
     """Predictions of the step-by-step kernel and of the grid as it is run, and how many ensembles went the fast way."""
-    table, columns = engine.rank_table(x), np.arange(x.shape[1])
-    train_bins = np.empty((train.size, columns.size), np.int32)
-    test_bins = np.empty((test.size, columns.size), np.int32)
-    starts = np.empty(columns.size + 1, np.int64)
-    engine_kernels.bin_columns(
-        table.codes, table.values, table.offsets, columns, train, test, train_bins, test_bins, starts
-    )
-    bins = (train_bins, test_bins, starts, y[train].astype(np.float32))
+    bins = engine.bin_rows(engine.rank_table(x), train, test, np.arange(x.shape[1]))
+    bins = (*bins, y[train].astype(np.float32))
     grid = (np.repeat(np.float32([0.01, 0.1, 0.3]), 3), np.tile(np.int64([2, 3, 5]), 3), np.int64([20, 60]))
     slow, fast = np.empty((2, 9, 2, test.size), np.float32)
     engine_kernels.boost(*bins, *grid, slow)

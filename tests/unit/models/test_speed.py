@@ -21,6 +21,15 @@ def test_the_three_agree_and_ratios_follow_from_times():
     assert measured.ratio_sklearn > 10
 
 
+def test_the_engine_is_faster_than_its_step_by_step_kernel_and_that_than_xgboost():
+    x, y, _ = small_table("hellaswag")
+    by_depth = speed.measure_ensembles(x[:, :4], y, Protocol(), rounds=3)
+    assert [one.depth for one in by_depth] == [2, 3, 5]
+    for one in by_depth:
+        assert one.trees == 100
+        assert one.ms_engine < one.ms_step_by_step < one.ms_xgboost
+
+
 @pytest.mark.slow
 def test_a_wrong_engine_is_not_praised(monkeypatch):
     x, y, _ = small_table("hellaswag")
