@@ -79,7 +79,7 @@ CLASS_OF_TYPE = {
     "qwen2": "Qwen2Config",
     "xglm": "XGLMConfig",
 }
-KEPT = (  # fmt: skip
+KEPT = (
     "activation_function", "alibi", "apply_residual_connection_post_layernorm", "attention_heads",
     "attention_types", "attn_config", "bias", "clip_qkv", "d_model", "do_layer_norm_before", "enable_bias",
     "expansion_ratio", "ffn_dim", "head_dim", "hidden_act", "hidden_activation", "hidden_size",
