@@ -61,22 +61,24 @@ class Connection:
             return str(found.experiment_id)
 
     def describe(self, text: str) -> None:
-        """Set the experiment's description (Markdown)."""
+        """Set the experiment's description (Markdown), and its kind, so that the pages open on the table of runs."""
         with readable(self.uri):
+            self.client.set_experiment_tag(self.experiment_id, "mlflow.experimentKind", "custom_model_development")
             self.client.set_experiment_tag(self.experiment_id, NOTE, text)
 
 
 def _check_database(path: Path) -> None:
-    """Raise TrackingError when the local store is there but damaged; a missing or empty one is made anew."""
+    """Raise TrackingError when the local store is there but damaged; a missing or empty one is made anew. Opening it
+    to write lets SQLite take back what a killed process left half-written."""
     if not path.is_file() or path.stat().st_size == 0:
         return
     mend = f"move it away (`mv {path.name} {path.name}.damaged`) and run `foretell track`, which rebuilds every run"
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
             verdict = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:
+        return  # locked by a writer, or not ours to write: MLflow's own words are right then
     except sqlite3.DatabaseError as error:
-        if "locked" in str(error):
-            return  # another process is writing, which a damaged file would not allow
         verdict = str(error)
     if verdict != "ok":
         raise TrackingError(f"{path}: the local MLflow store is damaged ({verdict.splitlines()[0]}); {mend}")

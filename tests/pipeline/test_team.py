@@ -51,7 +51,7 @@ def worsen(workspace: Path) -> None:
     """Refit with trees that can hardly learn."""
     yaml = YAML()
     params = yaml.load((workspace / "params.yaml").read_text())
-    params["protocol"] |= {"max_depth": [2], "learning_rate": [0.01], "n_estimators": [20]}
+    params["protocol"] |= {"max_depth": [2], "learning_rate": [0.01], "n_estimators": [5, 10]}
     with (workspace / "params.yaml").open("w") as stream:
         yaml.dump(params, stream)
 
