@@ -83,7 +83,8 @@ def forward_select(
     """The path of forward selection from `start` through `candidates`, in catalog order (the first of equals wins).
 
     `done` are steps already taken (a resumed selection); `on_step` receives the path after each step, `on_scored` the
-    step, how many of its candidates are scored and how many there are. The last step adds nothing. The chosen features are `selected(path)`.
+    step, how many of its candidates are scored and how many there are. The last step adds nothing. The chosen features
+    are `selected(path)`.
     """
     steps = list(done)
     while not steps or steps[-1].added:
