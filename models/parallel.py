@@ -31,15 +31,26 @@ class Spread:
         """Workers on this machine: the number asked for, or the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """[function(item) for item in items], spread over the workers; a worker's exception is raised here."""
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        on_result: Callable[[Result], None] = lambda result: None,
+    ) -> list[Result]:
+        """[function(item) for item in items], spread over the workers; a worker's exception is raised here. `on_result`
+        hears each result in the order of the items, as soon as it and all before it are there."""
         if self.backend == "dask":  # its own map: a task whose worker died is computed again elsewhere
-            client = _dask_client(self)
-            return list(client.gather(client.map(function, list(items), pure=False)))
-        work = [joblib.delayed(function)(item) for item in items]
-        if self.backend == "loky":
-            return list(joblib.Parallel(self.n_workers, backend="loky", inner_max_num_threads=1)(work))
-        return list(joblib.Parallel(self.n_workers, backend="threading")(work))
+            futures = _dask_client(self).map(function, list(items), pure=False)
+            return [_heard(future.result(), on_result) for future in futures]
+        settings: dict[str, Any] = {"n_jobs": self.n_workers, "return_as": "generator"}
+        settings |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
+        work = (joblib.delayed(function)(item) for item in items)
+        return [_heard(result, on_result) for result in joblib.Parallel(**settings)(work)]
+
+
+def _heard(result: Result, on_result: Callable[[Result], None]) -> Result:
+    on_result(result)
+    return result
 
 
 @lru_cache(maxsize=1)
