@@ -129,7 +129,13 @@ def test_resumed_steps_give_the_identical_path(task: Task, path: list[Step]) -> 
         assert announced == list(range(taken + 1, len(path) + 1))  # nothing is computed again
 
 
-@pytest.mark.parametrize("spread", [Spread("threads", 4), Spread("loky", 2)], ids=["4 threads", "2 processes"])
+@pytest.mark.parametrize(
+    "spread",
+    [
+        pytest.param(Spread("threads", 4), id="4 threads"),
+        pytest.param(Spread("loky", 2), id="2 processes", marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_bytes_wherever_it_runs(task: Task, path: list[Step], spread: Spread) -> None:
     assert as_bytes(forward_select(task, SCALE, CANDIDATES, RULE, spread)) == as_bytes(path)
 
