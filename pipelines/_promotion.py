@@ -20,7 +20,7 @@ from features.schema import BENCHMARKS, RAW_TABLES
 from models import gates
 from models.gates import Evidence, Gate
 from models.predictor import Predictor
-from models.registry import CANDIDATE, CHAMPION, STAGE_HASH, ModelVersion, Store
+from models.registry import CANDIDATE, STAGE_HASH, ModelVersion, Store
 from models.registry.champions import Event, champion, claimed, events, move, previous, stamp, undo
 from models.runs import stage_hash, version_stages
 from pipelines._lineage import directory_md5, files_md5, md5, read_lock
@@ -57,16 +57,17 @@ def plan(store: Store, benchmarks: Sequence[str], version: str) -> list[Plan]:
     if unknown:
         raise ConfigError(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     chosen = {benchmark: _version(store, f"foretell-{benchmark}", version) for benchmark in benchmarks}
-    fresh = {b: v for b, v in chosen.items() if champion(store, str(v.name)) != str(v.version)}
+    befores = {benchmark: champion(store, str(found.name)) for benchmark, found in chosen.items()}
+    fresh = {benchmark: found for benchmark, found in chosen.items() if befores[benchmark] != str(found.version)}
     folders = {benchmark: store.download(found) for benchmark, found in fresh.items()}
     served = _served(store, fresh, folders)
     plans = []
     for benchmark, found in chosen.items():
-        before = champion(store, str(found.name))
+        before = befores[benchmark]
         note = f"version {found.version} is the champion already: nothing to do"
         checked: tuple[Gate, ...] = ()
         if benchmark in fresh:
-            note, checked = "", _gates(store, benchmark, found, folders[benchmark], served[benchmark])
+            note, checked = "", _gates(store, benchmark, found, before, folders[benchmark], served[benchmark])
         plans.append(Plan(benchmark, str(found.name), before, str(found.version), checked, note))
     return plans
 
@@ -127,7 +128,7 @@ def _version(store: Store, name: str, wanted: str) -> ModelVersion:
 
 
 def _gates(
-    store: Store, benchmark: str, version: ModelVersion, folder: Path, served: Mapping[str, Any]
+    store: Store, benchmark: str, version: ModelVersion, before: str, folder: Path, served: Mapping[str, Any]
 ) -> tuple[Gate, ...]:
     lock, predictor = read_lock(), Predictor.load(folder)
     local = PREDICTORS / benchmark
@@ -143,7 +144,7 @@ def _gates(
     raw = {str(table.path): md5(table.path) for table in RAW_TABLES.values() if table.path.is_file()}
     validated = {item["path"]: item.get("md5", "") for item in lock["stages"]["validate"]["deps"]}
     valid = gates.data_valid(int(read_json(VALIDATION)["problems"]), validated, raw)
-    mine, theirs = _evidence(store, version), _opponent(store, version)
+    mine, theirs = _evidence(store, version), _opponent(store, version, before)
     metrics = store.client.get_run(str(version.run_id)).data.metrics
     nan = float("nan")
     covered = gates.covers(
@@ -174,11 +175,10 @@ def _evidence(store: Store, version: ModelVersion, label: str = "", predictor: s
     )
 
 
-def _opponent(store: Store, version: ModelVersion) -> Evidence:
+def _opponent(store: Store, version: ModelVersion, before: str) -> Evidence:
     """The champion's evidence; for a first champion scale alone, or the median when scale is the candidate."""
-    current = store.alias(str(version.name), CHAMPION)
-    if current is not None:
-        return _evidence(store, current, f"the champion (version {current.version})")
+    if before:
+        return _evidence(store, _version(store, str(version.name), before), f"the champion (version {before})")
     scale = version.tags.get("predictor") == "scaling_laws"
     name, words = ("median", "the median") if scale else ("scaling_laws", "trees on scale only")
     return _evidence(store, version, f"{words} (there is no champion yet)", name)

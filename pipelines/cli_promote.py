@@ -91,3 +91,11 @@ def compare(
     from pipelines._comparing import print_comparison
 
     print_comparison(Store(), run, other)
+
+
+@app.command()
+def coverage() -> None:
+    """How often the fitted predictors' intervals hold, on held-out models and held-out families."""
+    from pipelines._coverage import print_coverage
+
+    print_coverage()
