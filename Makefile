@@ -8,7 +8,7 @@ export GX_ANALYTICS_ENABLED := False
 export DVC_NO_ANALYTICS := 1
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help env repro test test-all ui lint bench paper clean
+.PHONY: help env repro test test-all test-lms ui lint bench paper clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -26,6 +26,11 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.core
 	$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.lms: requirements-lms.lock $(VENV)/.dev
+	@echo "installing torch, transformers, lm-eval and stanza (the extras gpu and text)"
+	$(PIP_INSTALL) -r requirements-lms.lock
+	@touch $@
+
 repro: $(VENV)/.core  ## get the data, run the whole pipeline, register the predictors
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/foretell repro
 
@@ -33,6 +38,9 @@ test: $(VENV)/.dev  ## the fast tests (about a minute)
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(VENV)/.dev  ## every test, real servers and a browser included where they are installed
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-lms: $(VENV)/.lms  ## every test, with the language-model stages too (installs torch)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 ui: $(VENV)/.core  ## open the runs and the registry on http://127.0.0.1:5000

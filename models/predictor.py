@@ -52,12 +52,12 @@ class Predictor:
             card = YAML(typ="safe").load((folder / CARD).read_text(encoding="utf-8"))
             training = pd.read_csv(folder / TRAINING)
             boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card["n_folds"])))]
+            names = tuple(card["features"])
+            encoding = Encoding.from_dict(card["encoding"])
+            rows = training[list(names)].to_numpy(dtype=np.float64)
         except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: not a whole predictor: {error}") from None
-        names = tuple(card["features"])
-        encoding = Encoding.from_dict(card["encoding"])
         words = tuple(encoding.feature(name).kind == "word" for name in names)
-        rows = training[list(names)].to_numpy(dtype=np.float64)
         support = Support(rows, names, words, tuple(training["model_id"].astype(str)))
         return cls(card, encoding, boosters[0], tuple(boosters[1:]), training, support)
 
