@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -81,7 +81,7 @@ def resample(table: Table, n: int, values: Values, seed: int = 0) -> tuple[Array
 
 def measure_costs(
     table: Table, protocol: Protocol, sizes: Sequence[int], widths: Sequence[int], rounds: int
-) -> list[Cost]:
+) -> Iterator[Cost]:
     """Cost of one nested cross-validation (one seed) on the real table and at each size, on the first `width` columns.
 
     Raises DataError where engine and XGBoost return different errors.
@@ -96,7 +96,7 @@ def measure_costs(
 
 def measure_inner_fold(
     table: Table, protocol: Protocol, sizes: Sequence[int], width: int, rounds: int
-) -> list[Cost]:
+) -> Iterator[Cost]:
     """Cost of the whole grid on one inner fold, for tables too large to repeat whole searches on: a nested search is
     `outer_folds * inner_folds` of them and `outer_folds` refits. Raises DataError as `measure_costs` does."""
 
@@ -196,17 +196,18 @@ def _in_turns(
     widths: Sequence[int],
     rounds: int,
     work: Callable[[Array, Array, str], Callable[[], Array]],
-) -> list[Cost]:
-    costs: list[Cost] = []
+) -> Iterator[Cost]:
+    warm = False
     for values, x, y in tables:
         for width in widths:
             columns = np.ascontiguousarray(x[:, :width])
             widest = max(np.unique(column[~np.isnan(column)]).size for column in columns.T)
             learners = COMPARED if widest <= MAX_BINS else ("xgboost",)
             runs = [work(columns, y, learner) for learner in learners]
-            if not costs:
+            if not warm:
                 for run in runs:  # compiled and loaded before the clock runs
                     run()
+                warm = True
             taken = np.full((rounds, len(COMPARED)), np.nan)
             found: list[Array] = []
             for r in range(rounds):
@@ -217,8 +218,7 @@ def _in_turns(
                 raise DataError(f"{len(y)} models, {width} features: engine and XGBoost differ: do not use its results")
             engine, xgboost = (float(one) for one in np.median(taken, axis=0))
             ratio = float(np.median(taken[:, 1] / taken[:, 0]))
-            costs.append(Cost(values, len(y), width, engine, xgboost, ratio))
-    return costs
+            yield Cost(values, len(y), width, engine, xgboost, ratio)
 
 
 def _growth(counts: Sequence[int], rounds: int, run: Callable[[int], object]) -> Growth:

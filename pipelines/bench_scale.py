@@ -4,6 +4,7 @@
     python -m pipelines.bench_scale
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -44,9 +45,10 @@ def main() -> None:
     table, width = Table(task.columns(names), task.scores, words), len(FIRST)
     tasks = [read_task(benchmark) for benchmark in params.benchmarks]
 
-    print("seconds of one core: values, models, features, engine, XGBoost, ratio\none nested cross-validation")
+    print("seconds of one core: values, models, features, engine, XGBoost, ratio")
+    print("one nested cross-validation", flush=True)
     costs = _said(measure_costs(table, protocol, SIZES, WIDTHS, ROUNDS))
-    print("the grid on one inner fold")
+    print("the grid on one inner fold", flush=True)
     folds = _said(measure_inner_fold(table, protocol, LARGE, width, ROUNDS))
     seeds = measure_seeds(table.x[:, :width], table.y, protocol, SEEDS, ROUNDS)
     counts = [n for n in (1, 2, 4, 8, len(tasks)) if n <= len(tasks)]
@@ -75,11 +77,13 @@ def main() -> None:
     write_json(REPORTS / "scale.json", figures)
 
 
-def _said(costs: list[Cost]) -> list[Cost]:
+def _said(costs: Iterator[Cost]) -> list[Cost]:
+    said = []
     for one in costs:
+        said.append(one)
         seconds = f"{one.engine_seconds:9.4f} {one.xgboost_seconds:9.4f} {one.ratio:7.2f}"
         print(f"  {one.values:9} {one.n_models:7,} {one.n_features:3} {seconds}", flush=True)
-    return costs
+    return said
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def test_resampled_tables_keep_words_and_gaps(values, at_most):
 
 
 def test_the_engine_is_timed_where_it_runs_and_only_there():
-    costs = measure_costs(small(), PROTOCOL, [60, 300], [2, 3], rounds=1)
+    costs = list(measure_costs(small(), PROTOCOL, [60, 300], [2, 3], rounds=1))
     assert [(c.values, c.n_models) for c in costs[::2]] == [
         ("recorded", 40), ("binned", 60), ("distinct", 60), ("binned", 300), ("distinct", 300),
     ]  # fmt: skip
@@ -77,7 +77,7 @@ def test_the_engine_is_timed_where_it_runs_and_only_there():
 
 
 def test_one_inner_fold_is_a_part_of_the_search():
-    folds = measure_inner_fold(small(), PROTOCOL, [300], 2, rounds=1)
+    folds = list(measure_inner_fold(small(), PROTOCOL, [300], 2, rounds=1))
     assert [(fold.values, fold.n_models, fold.n_features) for fold in folds] == [
         ("binned", 300, 2), ("distinct", 300, 2),
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_engines_that_differ_are_not_compared(monkeypatch):
     wrong = scaling_cost.LEARNERS["lightgbm"]
     monkeypatch.setitem(scaling_cost.LEARNERS, "engine", wrong)
     with pytest.raises(DataError, match="do not use its results"):
-        measure_costs(small(), PROTOCOL, [], [3], rounds=1)
+        list(measure_costs(small(), PROTOCOL, [], [3], rounds=1))
 
 
 def made_up(values: str, n: int, width: int, scale: float = 1.0) -> Cost:
