@@ -145,6 +145,20 @@ def test_chunks_of_candidates_do_not_matter(task: Task, path: list[Step], monkey
     assert as_bytes(forward_select(task, SCALE, CANDIDATES, RULE, ALONE)) == as_bytes(path)
 
 
+def test_on_a_large_table_each_candidate_is_work_of_its_own(
+    task: Task, path: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+
+    def count(step: int, done: int, total: int) -> None:
+        heard.append(done)
+
+    monkeypatch.setattr("models.selection.LARGE", len(task.scores) - 1)
+    found = forward_select(task, SCALE, CANDIDATES, RULE, ALONE, on_scored=count)
+    assert as_bytes(found) == as_bytes(path)
+    assert heard[: len(CANDIDATES)] == list(range(1, len(CANDIDATES) + 1))
+
+
 def test_stability_counts_how_often_a_feature_is_chosen(task: Task) -> None:
     found = stability(task, SCALE, ("pct_web", "pct_code"), Rule(PROTOCOL, 1, 1e-4), ALONE, 4)
     assert found["pct_code"] == 1.0
