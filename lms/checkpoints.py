@@ -54,8 +54,8 @@ def _checkpoint(entry: CheckpointEntry) -> Checkpoint:
 def read_checkpoints(path: Path) -> list[Checkpoint]:
     """The checkpoints that the YAML list in `path` names, in order of model, then step.
 
-    Raises ConfigError if the file is missing or not such a list, a revision does not pin its weights, a name is not of
-    letters, digits, '.', '_', '-', or a model is named twice at one step.
+    Raises ConfigError if the file is missing or not such a list, a revision does not pin its weights, unsafe
+    weights are asked for, a name is not of letters, digits, '.', '_', '-', or a model is named twice at one step.
     """
     try:
         raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
@@ -69,7 +69,10 @@ def read_checkpoints(path: Path) -> list[Checkpoint]:
         raise ConfigError(f"{path}: " + "; ".join(problems)) from None
     odd = sorted({entry.model for entry in entries if not _NAME.fullmatch(entry.model)})
     if odd:
-        raise ConfigError(f"{path}: model {odd}: expected names of letters, digits, '.', '_', '-'")
+        raise ConfigError(f"{path}: models {odd}: expected names of letters, digits, '.', '_', '-'")
+    unsafe = sorted({entry.model for entry in entries if entry.unsafe_weights})
+    if unsafe:
+        raise ConfigError(f"{path}: unsafe_weights of {unsafe}: only safetensors are read here; convert them first")
     checkpoints = sorted((_checkpoint(entry) for entry in entries), key=lambda item: (item.model, item.step or 0))
     names = [checkpoint.name for checkpoint in checkpoints]
     repeated = sorted({name for name in names if names.count(name) > 1})

@@ -61,13 +61,11 @@ def text_features(loaded: LoadedModel, texts: Sequence[str], max_tokens: int = 0
             tokens[number, : len(row)] = torch.tensor(row)
         mask = torch.arange(tokens.shape[1]) < lengths.unsqueeze(-1)
         with torch.inference_mode():
-            outcome = loaded.model(
-                tokens.to(loaded.device),
-                attention_mask=mask.long().to(loaded.device),
-                output_hidden_states=True,
-                use_cache=False,
+            # The layers without the head: logits of long texts would fill the memory for nothing.
+            outcome = loaded.model.base_model(
+                tokens.to(loaded.device), attention_mask=mask.long().to(loaded.device), use_cache=False
             )
-        last = outcome.hidden_states[-1].float().cpu()
+        last = outcome.last_hidden_state.float().cpu()
         features.append(last[torch.arange(len(batch)), lengths - 1].numpy())
     found = np.concatenate(features)
     if not np.isfinite(found).all():

@@ -76,9 +76,10 @@ def windows(n_tokens: int, context: int, stride: int) -> list[Window]:
     return found
 
 
-def read_texts(path: Path) -> list[str]:
+def read_texts(path: Path, allow_empty: bool = False) -> list[str]:
     """The texts of `path`: of `.jsonl`, one a line, a JSON string or an object with `text`; of any other name, the
-    whole file as one UTF-8 text. Raises DataError on a missing or empty file, or a line that is neither."""
+    whole file as one UTF-8 text. Raises DataError on a missing file or one without texts, a line that is neither, and
+    unless `allow_empty` on an empty text."""
     try:
         content = path.read_bytes()
         texts = _texts_of_lines(path, content) if path.suffix == ".jsonl" else [content.decode("utf-8")]
@@ -86,7 +87,7 @@ def read_texts(path: Path) -> list[str]:
         raise DataError(f"{path}: not readable ({error})") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error})") from None
-    empty = [index for index, text in enumerate(texts) if not text]
+    empty = [] if allow_empty else [index for index, text in enumerate(texts) if not text]
     if not texts or empty:
         raise DataError(f"{path}: {f'texts {empty[:5]} are empty' if texts else 'no texts'}; take them out")
     return texts

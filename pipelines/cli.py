@@ -12,6 +12,7 @@ import typer
 
 from features.errors import ForetellError
 from pipelines.cli_law import app as law
+from pipelines.cli_lms import app as lms
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 data = typer.Typer(help="The raw tables.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(law, name="law")
+app.add_typer(lms, name="lms")
 
 
 def run() -> None:
