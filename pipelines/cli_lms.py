@@ -47,8 +47,8 @@ def losses(
     settings = LossSettings(context=context, stride=stride, batch_size=batch_size)
     table = token_losses(read_checkpoints(models), read_texts(text), settings, UNFINISHED, out)
     means = table.groupby(["model", "step"], as_index=False).loss_nats.mean()
-    for row in means.to_dict("records"):
-        print(f"{row['model']}@{row['step']}: {row['loss_nats']:.4f} nats per token")
+    for model, step, mean in zip(means["model"], means["step"], means["loss_nats"], strict=True):
+        print(f"{model}@{step}: {mean:.4f} nats per token")
     print(f"{len(table)} losses in {out}")
 
 
