@@ -115,8 +115,9 @@ def require_shared_tokenizer(one: LoadedModel, other: LoadedModel, names: tuple[
         raise ConfigError(f"{names[0]} and {names[1]} begin and end texts with other tokens: {marks[0]}, {marks[1]}")
     size = max(mine.values()) + 1
     for item, name in ((one, names[0]), (other, names[1])):
-        if item.model.config.vocab_size < size:
-            raise ConfigError(f"{name} has {item.model.config.vocab_size} rows of logits for {size} tokens")
+        rows = item.model.get_output_embeddings().weight.shape[0]
+        if rows < size:
+            raise ConfigError(f"{name} has {rows} rows of logits for {size} tokens; is it this tokenizer's model?")
     return size
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
+from pipelines.cli_lms import app as lms
 
 
 def _ask(*words: str) -> Result:
@@ -59,3 +61,16 @@ def test_contrast_then_mauve(trained: Path, tmp_path: Path, monkeypatch: pytest.
 def test_pin_prints_what_the_list_pins(trained: Path) -> None:
     pinned = _ask("pin", str(trained.parent / "step-8")).output.strip()
     assert f"revision: {pinned}" in trained.read_text()
+
+
+def test_the_pages_python_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "sequence.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "sequence.md", "exec"), {})
+    expected = [line.partition("# -> ")[2] for line in "\n".join(blocks).splitlines() if "# -> " in line]
+    assert capsys.readouterr().out.splitlines() == expected
+    known = {command.name or "" for command in lms.registered_commands}
+    named = set(re.findall(r"foretell lms ([a-z-]+)", page))
+    assert named <= known | {function.callback.__name__ for function in lms.registered_commands if function.callback}

@@ -186,6 +186,12 @@ def test_models_that_cannot_be_compared_are_refused(
         ContrastSampler(pair[0], other, KEYS, SETTINGS)
     with pytest.raises(ConfigError, match="longer than the model's own, 64"):
         ContrastSampler(*pair, KEYS, replace(SETTINGS, max_tokens=65))
+    rows = other.model.get_output_embeddings().weight.shape[0]
+    mixed = LoadedModel(other.model, pair[0].tokenizer, "cpu", other.environment)
+    if rows >= len(pair[0].tokenizer):
+        other.model.resize_token_embeddings(len(pair[0].tokenizer) - 1)
+    with pytest.raises(ConfigError, match=r"large has \d+ rows of logits for \d+ tokens"):
+        ContrastSampler(pair[0], mixed, KEYS, SETTINGS)
     neox = load_model(tiny_records[0], "cpu")
     assert ContrastSampler(pair[0], neox, KEYS, SETTINGS).texts([3])[0]["index"] == 3, "architectures may differ"
 
