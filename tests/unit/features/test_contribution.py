@@ -34,7 +34,8 @@ def test_rows_hold_every_column_and_leave_the_unknown_empty() -> None:
 
 def test_everything_missing_is_named_at_once() -> None:
     bare = Facts("me/gpt", None, None, None, "notes", None, None, None, None, {})
-    with pytest.raises(DataError, match="--family, --tokens, --corpus, --release, --official-params, --official-source"):
+    options = "--family, --tokens, --corpus, --release, --official-params, --official-source"
+    with pytest.raises(DataError, match=options):
         model_rows(bare, architecture_columns(CONFIG, "GPT2Config"))
 
 
