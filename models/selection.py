@@ -19,6 +19,7 @@ from models.task import Task
 
 Array = NDArray[np.float64]
 CHUNK = 6  # candidates a worker scores at a time
+LARGE = 500  # models; with more, one candidate takes a second or longer and is a piece of work by itself
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,16 @@ def forward_select(
     """The path of forward selection from `start` through `candidates`, in catalog order (the first of equals wins).
 
     `done` are steps already taken (a resumed selection); `on_step` receives the path after each step, `on_scored` the
-    step, how many of its candidates are scored and how many there are. The last step adds nothing. The chosen features are `selected(path)`.
+    step, how many of its candidates are scored and how many there are. The last step adds nothing. The chosen features
+    are `selected(path)`.
     """
     steps = list(done)
     while not steps or steps[-1].added:
         base = selected(steps) if steps else tuple(start)
         current = _best(steps[-1]) if steps else float(_score_sets(task, rule, [base]).mean())
         left = [name for name in candidates if name not in base]
-        chunks = [[(*base, name) for name in left[i : i + CHUNK]] for i in range(0, len(left), CHUNK)]
+        size = CHUNK if len(task.scores) <= LARGE else 1
+        chunks = [[(*base, name) for name in left[i : i + size]] for i in range(0, len(left), size)]
         scored = spread.map(_Scorer(task, rule), chunks, _Announcer(on_scored, len(steps) + 1, len(left)))
         errors = np.concatenate(scored) if scored else np.empty((0, rule.n_seeds))
         means = errors.mean(axis=1)

@@ -28,6 +28,7 @@ GENERATION_REPORT = REPORTS / "generations"
 LAWS = REPORTS / "laws"
 TRAJECTORIES = REPORTS / "trajectories"
 MIXTURES = REPORTS / "mixtures"
+SEQUENCE = Path("data/sequence")
 
 
 def target(benchmark: str) -> Path:

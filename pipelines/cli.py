@@ -13,6 +13,7 @@ import typer
 from features.errors import ForetellError
 from pipelines.cli_add import app as add
 from pipelines.cli_law import app as law
+from pipelines.cli_lms import app as lms
 from pipelines.cli_promote import app as promotion
 from pipelines.cli_server import app as servers
 
@@ -30,6 +31,7 @@ app.add_typer(data, name="data")
 app.add_typer(law, name="law")
 for commands in (promotion, add, servers):
     app.add_typer(commands)
+app.add_typer(lms, name="lms")
 
 
 def run() -> None:

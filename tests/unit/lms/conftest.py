@@ -56,3 +56,47 @@ def tiny_records(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> l
             "dtype": "float32",
         }
     return make_records(RecordSettings.model_validate({"regenerate": list(weights), "weights": weights}))
+
+
+STEPS = (4, 8, 16, 24, 32, 40, 48)
+
+
+@pytest.fixture(scope="session")
+def trained(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A YAML list of checkpoints of a tiny Llama trained on the fixture text for 48 steps, called `tiny`, its weights
+    saved at each of STEPS."""
+    import torch
+    from ruamel.yaml import YAML
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from lms.record import weights_sha256
+    from lms.tiny import build_tiny_model
+
+    torch.set_num_threads(1)  # tensors this small lose by more
+    folder = tmp_path_factory.mktemp("trained")
+    start = build_tiny_model(folder / "start", "llama", TEXT.read_text(encoding="utf-8").splitlines(), context=64)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(start), AutoTokenizer.from_pretrained(start)
+    tokens = tokenizer(TEXT.read_text(encoding="utf-8"), return_tensors="pt", verbose=False).input_ids[0]
+    rows = torch.stack([tokens[at : at + 64] for at in range(0, len(tokens) - 64, 32)])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    entries = []
+    for step in range(1, STEPS[-1] + 1):
+        model(rows, labels=rows).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if step in STEPS:
+            saved = folder / f"step-{step}"
+            model.save_pretrained(saved)
+            tokenizer.save_pretrained(saved)
+            entries.append(
+                {
+                    "model": "tiny",
+                    "step": step,
+                    "model_id": "tiny/llama",
+                    "path": str(saved),
+                    "revision": weights_sha256(saved),
+                    "dtype": "float32",
+                }
+            )
+    YAML().dump(entries, folder / "models.yaml")
+    return folder / "models.yaml"

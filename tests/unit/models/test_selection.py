@@ -129,7 +129,13 @@ def test_resumed_steps_give_the_identical_path(task: Task, path: list[Step]) -> 
         assert announced == list(range(taken + 1, len(path) + 1))  # nothing is computed again
 
 
-@pytest.mark.parametrize("spread", [Spread("threads", 4), Spread("loky", 2)], ids=["4 threads", "2 processes"])
+@pytest.mark.parametrize(
+    "spread",
+    [
+        pytest.param(Spread("threads", 4), id="4 threads"),
+        pytest.param(Spread("loky", 2), id="2 processes", marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_bytes_wherever_it_runs(task: Task, path: list[Step], spread: Spread) -> None:
     assert as_bytes(forward_select(task, SCALE, CANDIDATES, RULE, spread)) == as_bytes(path)
 
@@ -137,6 +143,20 @@ def test_the_same_bytes_wherever_it_runs(task: Task, path: list[Step], spread: S
 def test_chunks_of_candidates_do_not_matter(task: Task, path: list[Step], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.selection.CHUNK", 1)
     assert as_bytes(forward_select(task, SCALE, CANDIDATES, RULE, ALONE)) == as_bytes(path)
+
+
+def test_on_a_large_table_each_candidate_is_work_of_its_own(
+    task: Task, path: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+
+    def count(step: int, done: int, total: int) -> None:
+        heard.append(done)
+
+    monkeypatch.setattr("models.selection.LARGE", len(task.scores) - 1)
+    found = forward_select(task, SCALE, CANDIDATES, RULE, ALONE, on_scored=count)
+    assert as_bytes(found) == as_bytes(path)
+    assert heard[: len(CANDIDATES)] == list(range(1, len(CANDIDATES) + 1))
 
 
 def test_stability_counts_how_often_a_feature_is_chosen(task: Task) -> None:
