@@ -66,14 +66,20 @@ def test_the_final_booster_is_plain_xgboost_on_every_model(fitted: Fitted, small
     np.testing.assert_array_equal(predict_rows(fitted.final, columns), plain.predict(columns).astype(float))
 
 
-def test_residuals_are_of_models_that_the_booster_never_saw(fitted: Fitted, small_task: Task) -> None:
-    columns, fold = small_task.columns(FEATURES), calibration_folds(len(small_task.scores), FOLDS)
-    np.testing.assert_array_equal(fitted.training["fold"], fold)
+@pytest.mark.parametrize(("prefix", "kind", "first"), [("", 0, 0), ("family_", 1, FOLDS)])
+def test_residuals_are_of_models_that_the_booster_never_saw(
+    fitted: Fitted, small_task: Task, prefix: str, kind: int, first: int
+) -> None:
+    columns, fold = small_task.columns(FEATURES), calibration_folds(small_task.families, FOLDS)[kind]
+    np.testing.assert_array_equal(fitted.training[f"{prefix}fold"], fold + first)
     for part in range(FOLDS):
         out = fold == part
         plain = XGBRegressor(**fitted.cell._asdict(), n_jobs=1).fit(columns[~out], small_task.scores[~out])
         residuals = np.abs(small_task.scores[out] - plain.predict(columns[out]).astype(float))
-        np.testing.assert_array_equal(fitted.training.loc[out, "residual"], residuals)
+        np.testing.assert_array_equal(fitted.training.loc[out, f"{prefix}residual"], residuals)
+        np.testing.assert_array_equal(
+            predict_rows(fitted.folds[first + part], columns[out]), plain.predict(columns[out]).astype(float)
+        )
 
 
 def test_contributions_sum_to_the_score(predictor: Predictor, queries: pd.DataFrame) -> None:
