@@ -22,8 +22,8 @@ WRITTEN = {
 }
 SMALL = {
     "benchmarks": ["hellaswag_10shot", BENCHMARK],
-    "protocol": {"max_depth": [2, 3], "learning_rate": [0.1, 0.3], "n_estimators": [5, 10]},
-    "select": {"seeds": 2, "threshold": 5e-3},
+    "protocol": {"max_depth": [2, 3], "learning_rate": [0.1, 0.3], "n_estimators": [10, 20]},
+    "select": {"seeds": 2, "threshold": 1e-3},
     "evaluate": {"seeds": 5, "family_seeds": 2, "lightgbm": True},
 }
 
