@@ -6,6 +6,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := False
 export DVC_NO_ANALYTICS := 1
+# Nothing is written outside the clone, unless the places for it are there and writable.
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.cache/dvc
+export TMPDIR := $(shell t=$${TMPDIR:-/tmp}; test -w $$t && echo $$t || { mkdir -p $(CURDIR)/.cache/tmp && echo $(CURDIR)/.cache/tmp; })
+export XDG_CACHE_HOME := $(shell test -w "$$HOME" && echo $${XDG_CACHE_HOME:-$$HOME/.cache} || echo $(CURDIR)/.cache)
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
 .PHONY: help env repro test test-all test-lms ui lint bench paper clean
@@ -52,6 +57,7 @@ lint: $(VENV)/.dev  ## ruff and mypy
 
 bench: $(VENV)/.dev  ## speed, measured side by side on this machine
 	$(BIN)/python -m pipelines.bench
+	$(BIN)/python -m pipelines.bench_scale
 
 paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 10 seeds to select) in .paper/
 	rm -rf .paper && git clone -q . .paper
@@ -60,4 +66,4 @@ paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 
 	@echo "report: .paper/reports/report.md"
 
 clean:  ## remove the environment and every computed file (facts stay)
-	rm -rf $(VENV) mlflow.db mlartifacts data/tables data/selected data/errors data/explained data/predictors .locks
+	rm -rf $(VENV) .cache .progress mlflow.db mlartifacts data/tables data/selected data/errors data/nested data/explained data/predictors .locks

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ class Encoding:
         categories = self.words[feature.name]
         codes = {word: float(code) for code, word in enumerate(categories)}
         filled = cells.fillna(MISSING) if self.view == "published" else cells
-        unknown = sorted({str(cell) for cell in filled.dropna() if cell not in codes} - {MISSING})
+        unknown = sorted({str(cell) for cell in filled.dropna().unique() if cell not in codes} - {MISSING})
         if unknown:
             raise DataError(f"{feature.name}: {unknown[0]!r} is not one of {', '.join(categories)}")
         return np.array([codes.get(cell, np.nan) if isinstance(cell, str) else np.nan for cell in filled])
@@ -92,9 +92,46 @@ class Encoding:
             raise DataError(f"{given} = {total:g} percent; shares of the pretraining data sum to at most 100")
         return checked
 
+    def check_table(self, queries: pd.DataFrame) -> pd.DataFrame:
+        """`check_query` for every row at once: the same columns with numbers as float64, unknown cells empty.
+
+        Raises DataError as `check_query` does, and when there are no rows or a column is given twice.
+        """
+        if not len(queries):
+            raise DataError("no rows to predict for")
+        if not queries.columns.is_unique:
+            twice = sorted({str(name) for name in queries.columns[queries.columns.duplicated()]})
+            raise DataError(f"columns given twice: {', '.join(twice)}")
+        checked = {str(name): self._checked_column(str(name), queries[name]) for name in queries.columns}
+        table = pd.DataFrame(checked, index=queries.index)
+        shares = table[[name for name in SHARES if name in table]]
+        over = np.flatnonzero(shares.sum(axis=1).to_numpy(dtype=np.float64) > SHARE_SUM_LIMIT)
+        if over.size:
+            self.check_query(shares.iloc[over[0]].dropna().to_dict())
+        return table
+
+    def _checked_column(self, name: str, cells: pd.Series) -> pd.Series:
+        feature = self.feature(name)
+        if feature.kind != "word" and pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool:
+            values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+            for wrong in (np.isinf(values), values < _low(feature), values > _high(feature)):
+                if wrong.any():
+                    _number(feature, cells.iloc[int(np.argmax(wrong))])
+            return pd.Series(values, index=cells.index)
+        known: dict[tuple[type, Hashable], Any] = {}
+        out = []
+        for cell in cells:
+            if not isinstance(cell, Hashable):
+                self.check_query({name: cell})
+            key = (type(cell), cell)  # True is not 1
+            if key not in known:
+                known[key] = self.check_query({name: cell}).get(name)
+            out.append(known[key])
+        return pd.Series(out, index=cells.index, dtype="object" if feature.kind == "word" else "float64")
+
     def _checked_word(self, feature: Feature, value: Any) -> str:
         categories = [word for word in self.words[feature.name] if word != MISSING]
-        if value not in categories:
+        if not isinstance(value, str) or value not in categories:
             raise DataError(f"{feature.name}: {value!r} is not one of {', '.join(categories)}")
         return str(value)
 
@@ -108,12 +145,20 @@ class Encoding:
         return cls(plain["view"], {name: tuple(words) for name, words in plain["words"].items()})
 
 
+def _low(feature: Feature) -> float:
+    return -math.inf if feature.low is None else feature.low
+
+
+def _high(feature: Feature) -> float:
+    return math.inf if feature.high is None else feature.high
+
+
 def _number(feature: Feature, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise DataError(f"{feature.name}: {value!r} is not a number ({feature.unit})") from None
-    low, high = feature.low, feature.high
-    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
+    low, high = _low(feature), _high(feature)
+    if isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high:
         raise DataError(f"{feature.name}: {value} is not from {low:g} to {high:g} {feature.unit}")
     return number

@@ -96,7 +96,12 @@ def beeswarm(shap_values: pd.DataFrame, values: pd.DataFrame, title: str, most: 
     explanation = shap.Explanation(shap_values.to_numpy(), data=values.to_numpy(), feature_names=names)
     plt.close("all")
     height = 0.36 * min(len(names), most) + 1.8
-    shap.plots.beeswarm(explanation, max_display=most, show=False, plot_size=(7.5, height))
+    state = np.random.get_state()  # noqa: NPY002 - shap jitters with the global generator
+    np.random.seed(0)  # noqa: NPY002 - so that equal values make equal pictures
+    try:
+        shap.plots.beeswarm(explanation, max_display=most, show=False, plot_size=(7.5, height))
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
     figure = plt.gcf()
     figure.axes[0].set_title(title)
     figure.axes[0].set_xlabel("SHAP value on held-out rows (score units)")

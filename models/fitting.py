@@ -3,7 +3,7 @@ calibration folds, and a measurement of how often its intervals hold on held-out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ from xgboost import Booster
 from features.schema import BENCHMARKS, SCORE_BOUNDS
 from models.boosters import predict_rows, train_booster
 from models.engine import Cell
-from models.intervals import coverage, cv_plus
+from models.intervals import coverage, cv_plus_by_distance
 from models.learners import LEARNERS
 from models.nested import Fold, Protocol, Splits, cell_errors, nested_cv
-from models.predictor import FINAL, fold_file
+from models.predictor import CALIBRATIONS, FINAL, fold_file
+from models.support import Support
 from models.task import Task
 
 Array = NDArray[np.float64]
@@ -27,8 +28,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fitted:
-    """Boosters fitted on every model (`final`) and without each calibration fold (`folds`), with `training`:
-    model_id, fold, residual (|actual - prediction without its fold|), actual, then the encoded features."""
+    """Boosters fitted on every model (`final`) and without each calibration fold (`folds`), with `training`: model_id,
+    actual, then for random folds and (prefix `family_`) folds of whole families the fold, the residual |actual -
+    prediction without the fold| and the distance to the nearest model outside the fold; then the encoded features."""
 
     cell: Cell
     final: Booster
@@ -72,16 +74,27 @@ def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n
     """Choose the cell with the lowest mean error over `n_seeds` searches on all models, fit it with XGBoost."""
     columns = task.columns(features)
     cell = best_cell(columns, task.scores, protocol, n_seeds)
-    fold_of_row = calibration_folds(len(task.scores), n_folds)
-    boosters, residuals = [], np.empty(len(task.scores))
-    for part in range(n_folds):
-        out = fold_of_row == part
-        booster = train_booster(columns[~out], task.scores[~out], cell)
-        residuals[out] = np.abs(task.scores[out] - predict_rows(booster, columns[out]))
-        boosters.append(booster)
-    training = pd.DataFrame({"model_id": task.model_ids, "fold": fold_of_row, "residual": residuals})
-    training = training.assign(actual=task.scores, **dict(zip(features, columns.T, strict=True)))
+    boosters: list[Booster] = []
+    training = pd.DataFrame({"model_id": task.model_ids, "actual": task.scores})
+    for prefix, fold_of_row in zip(CALIBRATIONS, calibration_folds(task.families, n_folds), strict=True):
+        residuals, distances = np.empty(len(task.scores)), np.empty(len(task.scores))
+        for part in range(fold_of_row.max() + 1):
+            out = fold_of_row == part
+            booster = train_booster(columns[~out], task.scores[~out], cell)
+            residuals[out] = np.abs(task.scores[out] - predict_rows(booster, columns[out]))
+            distances[out] = support_of(task, features, columns, ~out).nearest_distance(columns[out])
+            boosters.append(booster)
+        numbered = fold_of_row + len(boosters) - fold_of_row.max() - 1
+        named = {"fold": numbered, "residual": residuals, "distance": distances}
+        training = training.assign(**{prefix + name: values for name, values in named.items()})
+    training = training.assign(**dict(zip(features, columns.T, strict=True)))
     return Fitted(cell, train_booster(columns, task.scores, cell), tuple(boosters), training)
+
+
+def support_of(task: Task, features: Sequence[str], columns: Array, rows: NDArray[Any]) -> Support:
+    """The region that the models in `rows` (a mask or indices) cover in encoded `columns` [n, features]."""
+    words = tuple(task.encoding.feature(name).kind == "word" for name in features)
+    return Support(columns[rows], tuple(features), words, tuple(np.array(task.model_ids)[rows]))
 
 
 def best_cell(columns: Array, scores: Array, protocol: Protocol, n_seeds: int) -> Cell:
@@ -97,37 +110,64 @@ def best_cell(columns: Array, scores: Array, protocol: Protocol, n_seeds: int) -
     return protocol.cells[int(np.argmin(means))]
 
 
-def calibration_folds(n: int, n_folds: int, seed: int = 0) -> NDArray[np.intp]:
-    """Each row's calibration fold [n]."""
-    fold_of_row = np.empty(n, dtype=np.intp)
-    for fold, (_, out) in enumerate(KFold(n_folds, shuffle=True, random_state=seed).split(np.empty(n))):
-        fold_of_row[out] = fold
-    return fold_of_row
+def calibration_folds(families: Sequence[Hashable], n_folds: int, seed: int = 0) -> list[NDArray[np.intp]]:
+    """Each row's calibration fold [n], twice: in shuffled folds, and in folds of whole families (dealt in shuffled
+    order to the fold with the fewest rows; as many folds as families when there are fewer of them)."""
+    n = len(families)
+    shuffled = np.empty(n, dtype=np.intp)
+    for fold, (_, out) in enumerate(KFold(min(n_folds, n), shuffle=True, random_state=seed).split(np.empty(n))):
+        shuffled[out] = fold
+    names = {name: index for index, name in enumerate(dict.fromkeys(families))}
+    family = np.array([names[name] for name in families], dtype=np.intp)
+    filled, dealt = np.zeros(min(n_folds, len(names)), dtype=np.intp), np.empty(n, dtype=np.intp)
+    for one in np.random.default_rng(seed).permutation(len(names)):
+        chosen = int(np.argmin(filled))
+        dealt[family == one] = chosen
+        filled[chosen] += int((family == one).sum())
+    return [shuffled, dealt]
 
 
 def measure_coverage(
     task: Task, features: Sequence[str], protocol: Protocol, splits: Sequence[Splits], n_folds: int, level: float
 ) -> dict[str, float]:
-    """Coverage and mean width of CV+ intervals on the test parts of `splits`: in every outer training part the cell is
-    chosen inside, `n_folds` calibration models are fitted, and their intervals are held against the unseen scores."""
+    """Coverage and mean width of the intervals on the test parts of `splits`: in every outer training part the cell is
+    chosen inside, the calibration models are fitted on its folds, and their intervals are held against unseen scores.
+    """
     columns = task.columns(features)
-    learner = LEARNERS["engine"]
-    table, every = learner.prepare(columns), np.arange(columns.shape[1])
     chosen = nested_cv(columns, task.scores, splits, protocol).cell
-    covered, widths, tested = 0.0, [], 0
+    parts: list[tuple[Array, Array, Array]] = []
     for seed, split in enumerate(splits):
         for index, fold in enumerate(split.outer):
             cell = protocol.cells[int(chosen[seed, index])]
-            fold_of_row = calibration_folds(len(fold.train), n_folds)
-            predictions, residuals = np.empty((n_folds, len(fold.test))), np.empty(len(fold.train))
-            for part in range(n_folds):
-                out = fold_of_row == part
-                asked = np.concatenate([fold.train[out], fold.test])
-                predicted = learner.predict(table, every, task.scores, fold.train[~out], asked, [cell])[0]
-                residuals[out] = np.abs(task.scores[fold.train[out]] - predicted[: out.sum()])
-                predictions[part] = predicted[out.sum() :]
-            low, high = cv_plus(predictions, residuals, fold_of_row, level)
-            covered += coverage(task.scores[fold.test], low, high) * len(fold.test)
-            widths.append(float(np.mean(high - low)))
-            tested += len(fold.test)
-    return {"coverage": covered / tested, "mean_width": float(np.mean(widths))}
+            low, high = _interval_of(task, features, columns, fold, cell, n_folds, level)
+            parts.append((task.scores[fold.test], low, high))
+    actual, low, high = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return {"coverage": coverage(actual, low, high), "mean_width": float(np.mean(high - low))}
+
+
+def _interval_of(
+    task: Task, features: Sequence[str], columns: Array, fold: Fold, cell: Cell, n_folds: int, level: float
+) -> tuple[Array, Array]:
+    """Interval bounds of the fold's test rows, calibrated inside its training part."""
+    learner = LEARNERS["engine"]
+    table, every = learner.prepare(columns), np.arange(columns.shape[1])
+    predictions: list[Array] = []
+    residuals, distances, numbers = [], [], []
+    for fold_of_row in calibration_folds([task.families[row] for row in fold.train], n_folds):
+        for part in range(fold_of_row.max() + 1):
+            known, out = fold.train[fold_of_row != part], fold.train[fold_of_row == part]
+            asked = np.concatenate([out, fold.test])
+            predicted = learner.predict(table, every, task.scores, known, asked, [cell])[0].astype(np.float64)
+            residuals.append(np.abs(task.scores[out] - predicted[: len(out)]))
+            distances.append(support_of(task, features, columns, known).nearest_distance(columns[out]))
+            numbers.append(np.full(len(out), len(predictions)))
+            predictions.append(predicted[len(out) :])
+    asked_distances = support_of(task, features, columns, fold.train).nearest_distance(columns[fold.test])
+    return cv_plus_by_distance(
+        np.array(predictions),
+        np.concatenate(residuals),
+        np.concatenate(numbers),
+        np.concatenate(distances),
+        asked_distances,
+        level,
+    )

@@ -4,9 +4,9 @@ cluster (dask). Results come back in the order of the items, so they do not depe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 import joblib
@@ -31,19 +31,32 @@ class Spread:
         """Workers on this machine: the number asked for, or the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """[function(item) for item in items], spread over the workers; a worker's exception is raised here."""
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        on_result: Callable[[Result], None] = lambda result: None,
+    ) -> list[Result]:
+        """[function(item) for item in items], spread over the workers; a worker's exception is raised here. `on_result`
+        hears each result in the order of the items, as soon as it and all before it are there."""
         if self.backend == "dask":  # its own map: a task whose worker died is computed again elsewhere
-            with _dask_client(self) as client:
-                return list(client.gather(client.map(function, list(items), pure=False)))
-        work = [joblib.delayed(function)(item) for item in items]
-        if self.backend == "loky":
-            return list(joblib.Parallel(self.n_workers, backend="loky", inner_max_num_threads=1)(work))
-        return list(joblib.Parallel(self.n_workers, backend="threading")(work))
+            futures = _dask_client(self).map(function, list(items), pure=False)
+            return [_heard(future.result(), on_result) for future in futures]
+        settings: dict[str, Any] = {"n_jobs": self.n_workers, "return_as": "generator"}
+        settings |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
+        work = (joblib.delayed(function)(item) for item in items)
+        return [_heard(result, on_result) for result in joblib.Parallel(**settings)(work)]
 
 
-@contextmanager
-def _dask_client(spread: Spread) -> Iterator[Any]:
+def _heard(result: Result, on_result: Callable[[Result], None]) -> Result:
+    on_result(result)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _dask_client(spread: Spread) -> Any:
+    """A client kept for the rest of the process: starting workers (or queueing a Slurm job) takes seconds to hours, and
+    a selection maps once a step. distributed closes it, and the workers it started, at exit."""
     try:
         from dask.distributed import Client, LocalCluster
     except ImportError:
@@ -51,19 +64,12 @@ def _dask_client(spread: Spread) -> Iterator[Any]:
     if spread.scheduler == "slurm":
         from dask_jobqueue import SLURMCluster
 
-        with SLURMCluster() as cluster:
-            cluster.scale(jobs=spread.workers or 1)
-            with Client(cluster) as client:
-                yield client
-    elif spread.scheduler:
+        cluster = SLURMCluster()
+        cluster.scale(jobs=spread.workers or 1)
+        return Client(cluster)
+    if spread.scheduler:
         try:
-            with Client(spread.scheduler, timeout="20s") as client:
-                yield client
+            return Client(spread.scheduler, timeout="20s")
         except OSError as error:
             raise ConfigError(f"parallel.scheduler: {spread.scheduler} does not answer ({error})") from None
-    else:
-        with (
-            LocalCluster(n_workers=spread.n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
+    return Client(LocalCluster(n_workers=spread.n_workers, threads_per_worker=1, dashboard_address=None))

@@ -15,12 +15,15 @@ from ruamel.yaml.error import YAMLError
 
 from features.encoding import Encoding
 from features.errors import DataError
-from models.boosters import Booster, contributions, load_booster, predict_rows
-from models.intervals import cv_plus
+from models.boosters import Booster, contributions, load_booster, predict_each, predict_rows
+from models.intervals import cv_plus_by_distance
 from models.support import Support
 
 Array = NDArray[np.float64]
 CARD, FINAL, TRAINING = "predictor.yaml", "final.ubj", "training.csv"
+
+
+CALIBRATIONS = ("", "family_")  # prefixes of training.csv's columns: random folds, folds of whole families
 
 
 def fold_file(fold: int) -> str:
@@ -31,7 +34,8 @@ def fold_file(fold: int) -> str:
 @dataclass(frozen=True)
 class Predictor:
     """`card` is predictor.yaml; `final` the booster fitted on every model; `folds` the boosters that each left a
-    calibration fold out; `training` the models it knows: model_id, fold, residual, actual and the encoded features."""
+    calibration fold out; `training` the models it knows: model_id, actual, fold, residual and distance from the models
+    outside the fold (for random folds and, with the prefix `family_`, folds of whole families), encoded features."""
 
     card: dict[str, Any]
     encoding: Encoding
@@ -52,12 +56,12 @@ class Predictor:
             card = YAML(typ="safe").load((folder / CARD).read_text(encoding="utf-8"))
             training = pd.read_csv(folder / TRAINING)
             boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card["n_folds"])))]
+            names = tuple(card["features"])
+            encoding = Encoding.from_dict(card["encoding"])
+            rows = training[list(names)].to_numpy(dtype=np.float64)
         except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: not a whole predictor: {error}") from None
-        names = tuple(card["features"])
-        encoding = Encoding.from_dict(card["encoding"])
         words = tuple(encoding.feature(name).kind == "word" for name in names)
-        rows = training[list(names)].to_numpy(dtype=np.float64)
         support = Support(rows, names, words, tuple(training["model_id"].astype(str)))
         return cls(card, encoding, boosters[0], tuple(boosters[1:]), training, support)
 
@@ -68,35 +72,32 @@ class Predictor:
 
         Raises DataError on an unknown column or word, a value out of range, or shares over 100 percent.
         """
-        encoded = self._encode(queries)
+        level = self.card["level"] if level is None else level
+        encoded = self.encoding.matrix(self.encoding.check_table(queries), self.features)
         shares = contributions(self.final, encoded)
-        fold_predictions = np.array([predict_rows(booster, encoded) for booster in self.folds])
-        residuals = self.training["residual"].to_numpy(dtype=np.float64)
-        fold_of_row = self.training["fold"].to_numpy(dtype=np.intp)
-        low, high = cv_plus(fold_predictions, residuals, fold_of_row, self.card["level"] if level is None else level)
+        support = self.support.verdicts(encoded)
+        low, high = self._interval(encoded, support.distance, level)
         lowest, highest = self.card["bounds"]
-        verdicts = [self.support.verdict(row) for row in encoded]
-        out = pd.DataFrame(
-            {
-                "score": predict_rows(self.final, encoded),
-                "low": np.clip(low, lowest, highest),
-                "high": np.clip(high, lowest, highest),
-                "support": [verdict.verdict for verdict in verdicts],
-                "support_reason": [verdict.reason for verdict in verdicts],
-                "nearest": [", ".join(name for name, _ in verdict.nearest) for verdict in verdicts],
-                "predictable": bool(self.card["predictable"]),
-                "contribution_base": shares[:, -1],
-            },
-            index=queries.index,
+        out = {
+            "score": predict_rows(self.final, encoded),
+            "low": np.clip(low, lowest, highest),
+            "high": np.clip(high, lowest, highest),
+            "support": support.verdict,
+            "support_reason": support.reason,
+            "nearest": [", ".join(names) for names in support.nearest],
+            "predictable": bool(self.card["predictable"]),
+            "contribution_base": shares[:, -1],
+        }
+        out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.features)}
+        return pd.DataFrame(out, index=queries.index)
+
+    def _interval(self, encoded: Array, distance: Array, level: float) -> tuple[Array, Array]:
+        def column(name: str) -> Array:
+            pooled = [self.training[prefix + name].to_numpy(dtype=np.float64) for prefix in CALIBRATIONS]
+            return np.concatenate(pooled)
+
+        fold_predictions = predict_each(self.folds, encoded)
+        fold_of_row = column("fold").astype(np.intp)
+        return cv_plus_by_distance(
+            fold_predictions, column("residual"), fold_of_row, column("distance"), distance, level
         )
-        for position, name in enumerate(self.features):
-            out[f"contribution_{name}"] = shares[:, position]
-        return out
-
-    def _encode(self, queries: pd.DataFrame) -> Array:
-        if queries.empty:
-            raise DataError("no rows to predict for")
-        rows = [self.encoding.check_query(record) for record in queries.to_dict("records")]
-        frame = pd.DataFrame(rows, index=queries.index).reindex(columns=list(self.features))
-        return self.encoding.matrix(frame, self.features)
-

@@ -1,5 +1,5 @@
 """What MLflow should hold, as plain values: a pure description of each run and registered version made from the files
-that DVC owns. `models/registry.py` makes the store match these descriptions."""
+that DVC owns. `models/registry` makes the store match these descriptions."""
 
 from __future__ import annotations
 
@@ -66,6 +66,11 @@ def stage_hash(lock: Mapping[str, Any], stages: list[str], *extra: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def version_stages(benchmark: str) -> list[str]:
+    """The stages whose inputs and outputs identify a benchmark's runs and registered versions."""
+    return [f"evaluate@{benchmark}", f"explain@{benchmark}", f"fit@{benchmark}"]
+
+
 def digest(value: Any) -> str:
     """Short SHA-256 of a plain value, for the params hash tag."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -125,7 +130,6 @@ def run_spec(
     figures = {key: float(value) for key, value in row.items() if isinstance(value, float) and math.isfinite(value)}
     figures |= dict(extra_metrics)
     view = str(lineage.params["tabulate"]["view"])
-    stages = [f"evaluate@{benchmark}", f"explain@{benchmark}", f"fit@{benchmark}"]
     artifacts = [(folders.errors / "errors.csv", "errors"), (folders.errors / "predictions.parquet", "errors")]
     artifacts += [(path, "figures") for path in sorted((folders.runs / predictor).glob("*.png"))]
     artifacts += [(path, "shap") for path in sorted((folders.explained / predictor).glob("*"))]
@@ -134,7 +138,7 @@ def run_spec(
     settings |= {"n_seeds": str(len(per_seed)), "family_seeds": str(lineage.params["evaluate"]["family_seeds"])}
     return RunSpec(
         name=f"{benchmark}/{predictor}",
-        stage_hash=stage_hash(lineage.lock, stages, predictor),
+        stage_hash=stage_hash(lineage.lock, version_stages(benchmark), predictor),
         benchmark=benchmark,
         predictor=predictor,
         description=run_card(benchmark, predictor, figures, features, view),

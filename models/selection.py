@@ -19,6 +19,7 @@ from models.task import Task
 
 Array = NDArray[np.float64]
 CHUNK = 6  # candidates a worker scores at a time
+LARGE = 500  # models; with more, one candidate takes a second or longer and is a piece of work by itself
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,22 @@ def forward_select(
     spread: Spread,
     done: Sequence[Step] = (),
     on_step: Callable[[Sequence[Step]], None] = lambda steps: None,
+    on_scored: Callable[[int, int, int], None] = lambda step, done, total: None,
 ) -> list[Step]:
     """The path of forward selection from `start` through `candidates`, in catalog order (the first of equals wins).
 
-    `done` are steps already taken (a resumed selection); `on_step` receives the path after each step. The last step
-    adds nothing. The chosen features are `selected(path)`.
+    `done` are steps already taken (a resumed selection); `on_step` receives the path after each step, `on_scored` the
+    step, how many of its candidates are scored and how many there are. The last step adds nothing. The chosen features
+    are `selected(path)`.
     """
     steps = list(done)
     while not steps or steps[-1].added:
         base = selected(steps) if steps else tuple(start)
         current = _best(steps[-1]) if steps else float(_score_sets(task, rule, [base]).mean())
         left = [name for name in candidates if name not in base]
-        chunks = [[(*base, name) for name in left[i : i + CHUNK]] for i in range(0, len(left), CHUNK)]
-        scored = spread.map(_Scorer(task, rule), chunks)
+        size = CHUNK if len(task.scores) <= LARGE else 1
+        chunks = [[(*base, name) for name in left[i : i + size]] for i in range(0, len(left), size)]
+        scored = spread.map(_Scorer(task, rule), chunks, _Announcer(on_scored, len(steps) + 1, len(left)))
         errors = np.concatenate(scored) if scored else np.empty((0, rule.n_seeds))
         means = errors.mean(axis=1)
         best = int(np.argmin(means)) if left else -1
@@ -112,6 +116,18 @@ def selected(path: Sequence[Step]) -> tuple[str, ...]:
 
 def _best(step: Step) -> float:
     return next(candidate.mae for candidate in step.candidates if candidate.chosen)
+
+
+@dataclass
+class _Announcer:
+    on_scored: Callable[[int, int, int], None]
+    step: int
+    total: int
+    done: int = 0
+
+    def __call__(self, chunk: Array) -> None:
+        self.done += len(chunk)
+        self.on_scored(self.step, self.done, self.total)
 
 
 @dataclass(frozen=True)

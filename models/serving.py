@@ -24,6 +24,10 @@ class ServedPredictor(PythonModel):
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """One row of answers per row of design facts; empty cells and absent columns are unknown."""
+        if isinstance(model_input, dict):  # {"inputs": {"total_params": [7e9], ...}}
+            model_input = pd.DataFrame(model_input)
+        if not isinstance(model_input, pd.DataFrame):
+            raise MlflowException.invalid_parameter_value("send named columns: dataframe_records or dataframe_split")
         try:
             return self.predictor.predict(model_input)
         except DataError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+from typing import Literal
 
 import dvc.api
 import pandas as pd
@@ -47,7 +48,8 @@ def _check_revision(name: str) -> None:
 
 def _at(table: Table, revision: str) -> pd.DataFrame:
     try:
-        text = dvc.api.read(str(table.path), rev=revision, encoding="utf-8")
+        content = dvc.api.read(str(table.path), rev=revision, mode="rb")
     except (FileNotFoundError, DvcException, SCMError):
         return pd.DataFrame({name: pd.Series(dtype=str) for name in table.names})  # the table was not there yet
-    return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, na_values=[""])
+    packed: Literal["gzip"] | None = "gzip" if table.path.suffix == ".gz" else None
+    return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""], compression=packed)

@@ -4,6 +4,7 @@ gates read it; nothing is computed here."""
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ def read_lock() -> dict[str, Any]:
 def md5(path: Path) -> str:
     """The MD5 of a file, which is DVC's hash of it."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def files_md5(folder: Path) -> dict[str, str]:
+    """Path below `folder` -> MD5, of every file in it."""
+    return {path.relative_to(folder).as_posix(): md5(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def directory_md5(folder: Path) -> str:
+    """DVC's hash of a folder: the MD5 of its JSON list of files, sorted by path, with `.dir` behind it."""
+    listing = [{"md5": digest, "relpath": path} for path, digest in sorted(files_md5(folder).items())]
+    return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _git(*arguments: str) -> str:

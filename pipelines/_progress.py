@@ -24,6 +24,7 @@ class Progress:
     def __init__(self, what: str, total: int = 0):
         self.what, self.total, self.started, self.done = what, total, time.monotonic(), 0
         self.live = sys.stderr.isatty()
+        self.step_started = self.started
 
     def advance(self, text: str = "") -> None:
         """One of `total` pieces is done."""
@@ -33,9 +34,16 @@ class Progress:
         ending = f"{passed:.0f} s" if self.done == self.total else f"about {left:.0f} s left"
         self._print(f"{self.what}: {self.done}/{self.total} {text} ({ending})", self.done == self.total)
 
+    def scored(self, step: int, done: int, total: int) -> None:
+        """`done` of `total` candidates of a step are scored; shown on a terminal only."""
+        left = (time.monotonic() - self.step_started) / done * (total - done)
+        if self.live:
+            self._print(f"{self.what}: step {step}, candidate {done}/{total} (about {left:.0f} s left in it)", False)
+
     def say(self, text: str) -> None:
         """A line about the current piece."""
         self._print(f"{self.what}: {text} ({time.monotonic() - self.started:.0f} s)", True)
+        self.step_started = time.monotonic()
 
     def _print(self, line: str, last: bool) -> None:
         if self.live:

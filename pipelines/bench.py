@@ -1,8 +1,8 @@
 """`make bench`: how fast the engine is on this machine, measured side by side with what it replaces.
 
-Reads the tables that `tabulate` writes; prints milliseconds per nested cross-validation and the seconds of the whole
-forward selection of every benchmark, and writes the same figures to reports/bench.json. Not a stage: its output
-depends on the machine.
+Reads the tables that `tabulate` writes; prints milliseconds per nested cross-validation, the seconds of the whole
+forward selection of every benchmark, and time and memory of the text features; writes the same figures to
+reports/bench.json. Not a stage: its output depends on the machine.
 """
 
 import time
@@ -15,6 +15,7 @@ from pipelines._params import load_params
 from pipelines._paths import REPORTS
 from pipelines._stage import run_stage, write_json
 from pipelines._tables import protocol_of, read_task, spread_of
+from pipelines.bench_text import N_DOCUMENTS, bench_text_features
 
 BENCHMARK = "hellaswag_10shot"
 FEATURES = (*SCALE, "d_model", "n_heads", "sequence_length", "pct_web", "pct_code", "pct_english")
@@ -45,12 +46,16 @@ def main() -> None:
     seconds = time.perf_counter() - started
     work = f"{len(params.benchmarks)} benchmarks, {tried} feature sets x {rule.n_seeds} seeds"
     print(f"forward selection of {work}: {seconds:.1f} s")
+    text = bench_text_features()
+    used = f"{text['seconds']:.1f} s, {text['peak_mebibytes']:.0f} MiB"
+    print(f"text features of {N_DOCUMENTS:,} parsed documents: {used}")
     figures = {
         **asdict(speed),
         "ensembles": [asdict(one) for one in ensembles],
         "selection_feature_sets": tried,
         "selection_seeds": rule.n_seeds,
         "selection_seconds": seconds,
+        **{f"text_{name}": figure for name, figure in text.items()},
     }
     write_json(REPORTS / "bench.json", figures)
 

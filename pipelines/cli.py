@@ -11,8 +11,11 @@ from typing import Annotated
 import typer
 
 from features.errors import ForetellError
+from pipelines.cli_add import app as add
 from pipelines.cli_law import app as law
 from pipelines.cli_lms import app as lms
+from pipelines.cli_promote import app as promotion
+from pipelines.cli_server import app as servers
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 app = typer.Typer(
@@ -26,6 +29,8 @@ app = typer.Typer(
 data = typer.Typer(help="The raw tables.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(law, name="law")
+for commands in (promotion, add, servers):
+    app.add_typer(commands)
 app.add_typer(lms, name="lms")
 
 
@@ -120,14 +125,6 @@ def track() -> None:
     from pipelines.track import describe, make_store_match
 
     make_store_match(*describe(load_params()))
-
-
-@app.command()
-def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 5000) -> None:
-    """Open the local runs and registry in MLflow's pages, on this machine only."""
-    from models.registry import serve_pages
-
-    serve_pages(port)
 
 
 @data.command("diff")

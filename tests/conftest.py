@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from filelock import FileLock
+from ruamel.yaml import YAML
 
 from features.encoding import Encoding
 from features.raw import read_raw, read_text
@@ -24,22 +25,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL_BENCHMARKS = ("hellaswag_10shot", "lambada_0shot")
 N_SMALL = 40
 
-SMALL_PARAMS = """\
-benchmarks: [hellaswag_10shot, lambada_0shot]
-tabulate: {view: verified, min_models: 30}
-protocol:
-  outer_folds: 3
-  inner_folds: 3
-  holdout: 0.0
-  max_depth: [2, 3]
-  learning_rate: [0.1, 0.3]
-  n_estimators: [10, 20]
-select: {seeds: 1, threshold: 1.0e-4, stability_resamples: 0, nested: false, nested_seeds: 1}
-evaluate: {seeds: 3, family_seeds: 2, lightgbm: false, storage: ""}
-explain: {seeds: 2}
-fit: {predictor: selected_design, seeds: 2, level: 0.9, calibration_folds: 5, coverage_seeds: 2}
-parallel: {backend: threads, workers: 1, scheduler: ""}
-"""
+SMALL_PARAMS = {
+    "protocol": {"max_depth": [2, 3], "learning_rate": [0.1, 0.3], "n_estimators": [10, 20]},
+    "select": {"seeds": 1},
+    "evaluate": {"seeds": 3, "family_seeds": 2, "lightgbm": False},
+    "explain": {"seeds": 2},
+    "fit": {"seeds": 2, "calibration_folds": 5, "coverage_seeds": 2},
+    "parallel": {"workers": 1},
+}
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -81,8 +74,9 @@ def small_text(raw_root: Path) -> dict[str, pd.DataFrame]:
     usable = sorted(set.intersection(base, *measured, set(text["generations"]["model_id"])))
     chosen = usable[::2][:N_SMALL] + usable[1::2][: max(0, N_SMALL - len(usable[::2]))]
     assert len(chosen) == N_SMALL
+    about_models = {"models", *(name for name, table in RAW_TABLES.items() if table.references)}
     small = {
-        name: frame[frame["model_id"].isin(chosen)].reset_index(drop=True) if "model_id" in frame else frame
+        name: frame[frame["model_id"].isin(chosen)].reset_index(drop=True) if name in about_models else frame[:60]
         for name, frame in text.items()
     }
     kept = small["scores"]["benchmark"].isin(["hellaswag", "lambada"])
@@ -102,7 +96,12 @@ def small_root(small_text: dict[str, pd.DataFrame], tmp_path_factory: pytest.Tem
     """A folder with the slice under data/raw and small parameters in params.yaml; tests copy it, never change it."""
     root = tmp_path_factory.mktemp("small")
     write_raw(root, small_text)
-    (root / "params.yaml").write_text(SMALL_PARAMS)
+    yaml = YAML()
+    params = yaml.load(REPOSITORY / "params.yaml")
+    params["benchmarks"] = list(SMALL_BENCHMARKS)
+    for section, values in SMALL_PARAMS.items():
+        params[section] |= values
+    yaml.dump(params, root / "params.yaml")
     return root
 
 

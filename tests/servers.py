@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class DaskCluster:
 def dask_cluster(n_workers: int) -> Iterator[DaskCluster]:
     """A dask scheduler and `n_workers` worker processes of one thread each, as separate programs on this machine."""
     pytest.importorskip("distributed", reason="dask is not installed (the extra `cluster` has it)")
-    from distributed import Client
+    from distributed import Client, default_client
 
     folder = Path(tempfile.mkdtemp(prefix="foretell-dask-"))
     address = f"tcp://127.0.0.1:{free_port()}"
@@ -123,6 +123,8 @@ def dask_cluster(n_workers: int) -> Iterator[DaskCluster]:
                 client.wait_for_workers(n_workers, timeout=90)
             yield cluster
         finally:
+            with suppress(ValueError):  # there may be no client left
+                default_client().close()
             for process in processes:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)

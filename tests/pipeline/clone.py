@@ -55,7 +55,8 @@ def checked(folder: Path, *command: str) -> str:
 @pytest.fixture(scope="session", name="reproduced")
 def reproduced_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone, made once per test run (shared between test processes)."""
-    shared = tmp_path_factory.getbasetemp().parent
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     clone, ready = shared / "reproduced", shared / "reproduced.ready"
     with FileLock(shared / "reproduced.lock"):
         if not ready.exists():

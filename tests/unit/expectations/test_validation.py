@@ -314,6 +314,7 @@ def test_the_stage_stops_on_bad_data(
     assert len(listed) == 30
 
 
+@pytest.mark.slow
 def test_the_stage_writes_equal_bytes_for_equal_tables(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summaries = []
     for _ in range(2):

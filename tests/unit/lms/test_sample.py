@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from features.errors import ConfigError, DataError
-from lms.generate import HuggingFaceGenerator, VllmGenerator, first_token
+from lms.generate import HuggingFaceGenerator, first_token, open_generator
 from lms.sample import (
     SampleFiles,
     read_generations,
@@ -56,10 +56,11 @@ def test_a_text_with_unicode_line_ends_is_one_line(tmp_path: Path) -> None:
     assert [text["text"] for text in read_generations(tmp_path)] == ["a\u2028b\x85c\nd"]
 
 
-def test_vllm_is_asked_for_where_it_is_missing() -> None:
-    pytest.importorskip("transformers", reason="needs the gpu extra")
+def test_vllm_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    settings = SETTINGS.model_copy(update={"backend": "vllm"})
     with pytest.raises(ConfigError, match="vllm, which is not installed"):
-        VllmGenerator({"model_id": "a/b", "revision": "r"}, SETTINGS)
+        open_generator({"model_id": "a/b", "revision": "r"}, settings, "cuda")
 
 
 class _Tokens:

@@ -54,10 +54,11 @@ def test_between_the_two_limits_is_the_edge() -> None:
     assert between.reason == "few training models are near (distance 0.53 > 0.51)"
 
 
-def test_unknown_features_are_passed_over() -> None:
+def test_unknown_features_are_passed_over_in_the_distance_and_said() -> None:
     verdict = SUPPORT.verdict(np.array([np.nan, 20, np.nan]))
-    assert verdict.verdict == "inside"
     assert verdict.nearest[0] == ("a/2", 0.0)
+    assert verdict.verdict == "edge"
+    assert "is unknown, and of every training model it is known" in verdict.reason
 
 
 def test_a_query_about_which_nothing_is_known_is_outside() -> None:

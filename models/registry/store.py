@@ -1,0 +1,117 @@
+"""The registry: versions of each benchmark's predictor, found by stage hash, and the aliases that point at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import LoggedModelStatus
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from features.errors import TrackingError
+from models.registry.connection import STAGE_HASH, readable
+from models.registry.package import log_predictor
+from models.registry.tracked import Found, Runs
+from models.runs import VersionSpec
+
+CHAMPION, CANDIDATE = "champion", "candidate"
+
+
+class Store(Runs):
+    """A tracking store and its registry."""
+
+    def register(self, spec: VersionSpec) -> Found:
+        """Make the registry hold a version of `spec` with alias `candidate`, once: found by its stage hash."""
+        with readable(self.uri):
+            version = self._find_version(spec.model_name, spec.run.stage_hash)
+            outcome = "found"
+            if version is None:
+                version, outcome = self._new_version(spec), "made"
+            current = self.alias(spec.model_name, CANDIDATE)
+            if current is None or current.version != version.version:
+                self.client.set_registered_model_alias(spec.model_name, CANDIDATE, str(version.version))
+            return Found(str(version.version), outcome)
+
+    def _find_version(self, name: str, stage_hash: str) -> ModelVersion | None:
+        for version in self.versions(name):
+            if version.tags.get(STAGE_HASH) == stage_hash and _has_files(f"models:/{name}/{version.version}"):
+                return version
+        return None
+
+    def _new_version(self, spec: VersionSpec) -> ModelVersion:
+        run = self._find_run(spec.run)
+        if run is None:
+            raise TrackingError(f"{spec.model_name}: its run {spec.run.name} is not tracked yet")
+        model_id, uri = self._packed(run.info.run_id, spec)
+        try:
+            self.client.create_registered_model(spec.model_name, description=spec.card)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            self.client.update_registered_model(spec.model_name, spec.card)
+        tags = {STAGE_HASH: spec.run.stage_hash, "benchmark": spec.run.benchmark, "predictor": spec.run.predictor}
+        tags |= dict(spec.run.tags)
+        return self.client.create_model_version(
+            spec.model_name, uri, run.info.run_id, tags=tags, description=spec.card, model_id=model_id
+        )
+
+    def _packed(self, run_id: str, spec: VersionSpec) -> tuple[str, str]:
+        """(model id, uri) of the predictor logged to `run_id`: one that an interrupted call left whole, or a new one.
+        """
+        query = f"source_run_id = '{run_id}' and tags.`{STAGE_HASH}` = '{spec.run.stage_hash}'"
+        for model in self.client.search_logged_models([self.experiment_id], query):
+            if model.status == LoggedModelStatus.READY and _has_files(model.model_uri):
+                return model.model_id, model.model_uri
+            self.client.delete_logged_model(model.model_id)
+        info = log_predictor(run_id, spec.run.stage_hash, spec.folder)
+        return info.model_id, info.model_uri
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """Versions of a registered model, newest first; empty when it does not exist."""
+        with readable(self.uri):
+            found = self.client.search_model_versions(f"name = '{name}'", max_results=1000)
+            return sorted(found, key=lambda version: -int(version.version))
+
+    def alias(self, name: str, alias: str) -> ModelVersion | None:
+        """The version that `alias` points to, or None."""
+        with readable(self.uri):
+            try:
+                return self.client.get_model_version_by_alias(name, alias)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def move_alias(self, name: str, alias: str, version: str, tags: Mapping[str, str] | None = None) -> None:
+        """Point `alias` at `version` and add `tags` to it; TrackingError when there is no such version."""
+        known = [str(v.version) for v in self.versions(name)]
+        if version not in known:
+            raise TrackingError(f"{name} has no version {version}; there are: {', '.join(known) or 'none'}")
+        with readable(self.uri):
+            for key, value in (tags or {}).items():
+                self.client.set_model_version_tag(name, version, key, value)
+            self.client.set_registered_model_alias(name, alias, version)
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Remove `alias`."""
+        with readable(self.uri):
+            self.client.delete_registered_model_alias(name, alias)
+
+    def download(self, version: ModelVersion) -> Path:
+        """A local folder with the predictor files of a registered version."""
+        with readable(self.uri):
+            root = Path(mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}"))
+        folders = [path.parent for path in root.rglob("predictor.yaml")]
+        if not folders:
+            raise TrackingError(f"{version.name} version {version.version}: its artifacts hold no predictor.yaml")
+        return folders[0]
+
+
+def _has_files(uri: str) -> bool:
+    """Are the model's files there? A store's artifacts can be lost while its database is not."""
+    try:
+        return bool(mlflow.artifacts.list_artifacts(uri))
+    except (MlflowException, OSError):
+        return False
