@@ -11,8 +11,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from lms.checkpoints import read_checkpoints
 from pipelines.cli import app
 from pipelines.cli_lms import app as lms
+
+TEXT = Path(__file__).parents[2] / "fixtures" / "tiny_text.txt"
 
 
 def _ask(*words: str) -> Result:
@@ -21,20 +24,19 @@ def _ask(*words: str) -> Result:
 
 @pytest.mark.slow
 def test_token_losses_and_trends(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from conftest import STEPS, TEXT
-
+    steps = [checkpoint.step for checkpoint in read_checkpoints(trained)]
     monkeypatch.chdir(tmp_path)
     asked = _ask("token-losses", "--models", str(trained), "--text", str(TEXT), "--stride", "16")
     assert asked.exit_code == 0, asked.output
     table = pd.read_parquet("data/sequence/token_losses.parquet")
-    assert sorted(table.step.unique()) == list(STEPS)
+    assert sorted(table.step.unique()) == steps
     assert f"{len(table)} losses" in asked.output
     assert f"tiny@48: {table[table.step == 48].loss_nats.mean():.4f} nats per token" in asked.output
     told = _ask("trends")
     assert told.exit_code == 0, told.output
     assert "tiny: stagnated" in told.output
     classes = pd.read_csv("data/sequence/token_trends.csv")
-    assert len(classes) == len(table) / len(STEPS)
+    assert len(classes) == len(table) / len(steps)
     assert set(classes.trend) <= {"stagnated", "upward", "downward"}
 
 

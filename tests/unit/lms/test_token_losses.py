@@ -243,9 +243,7 @@ def test_an_interrupted_run_resumes_with_the_same_bytes(
 
 @pytest.mark.slow
 def test_trends_of_single_tokens_while_a_model_learns(checkpoints: list[Checkpoint], tmp_path: Path) -> None:
-    from conftest import TEXT
-
-    texts = [TEXT.read_text(encoding="utf-8")]
+    texts = [(Path(__file__).parents[2] / "fixtures" / "tiny_text.txt").read_text(encoding="utf-8")]
     table = token_losses(checkpoints, texts, LossSettings(), tmp_path / "work", tmp_path / "losses.parquet")
     matrix = loss_matrix(table, "tiny")
     assert matrix.losses_nats.shape == (7, len(matrix.tokens))
