@@ -134,3 +134,9 @@ def test_a_storage_that_cannot_be_opened_gets_one_line(url: str, monkeypatch: py
     with pytest.raises(ConfigError, match=r"evaluate\.storage: cannot open the Optuna storage") as caught:
         search_grid("none", CELLS, Counting(), url)
     assert "\n" not in str(caught.value)
+
+
+def test_a_grid_of_one_cell_is_searched() -> None:
+    cell: dict[str, float | int] = {"learning_rate": 0.1, "max_depth": 2, "n_estimators": 50}
+    found = search_grid("one", [cell], lambda setting: np.full((2, 3), float(setting["max_depth"])))
+    assert found.tolist() == [[[2.0] * 3] * 2]
