@@ -14,6 +14,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from models.statistics import Interval
@@ -82,7 +83,7 @@ def bar(importance: pd.DataFrame, title: str, most: int = 15) -> Figure:
     """Mean |SHAP| per feature, most important on top (columns feature, mean_abs_shap)."""
     top = importance.head(most).iloc[::-1]
     figure, axes = _axes(6.4, 0.32 * len(top) + 1.4)
-    axes.barh(top["feature"], top["mean_abs_shap"], color=BLUE)
+    axes.barh([LOG_FEATURES.get(name, name) for name in top["feature"]], top["mean_abs_shap"], color=BLUE)
     axes.set(xlabel="mean |SHAP| on held-out rows (score units)", title=title)
     return figure
 
@@ -104,6 +105,7 @@ def beeswarm(shap_values: pd.DataFrame, values: pd.DataFrame, title: str, most: 
         np.random.set_state(state)  # noqa: NPY002
     figure = plt.gcf()
     figure.axes[0].set_title(title)
+    figure.axes[0].xaxis.set_major_locator(MaxNLocator(6))
     figure.axes[0].set_xlabel("SHAP value on held-out rows (score units)")
     figure.tight_layout()
     return figure
@@ -124,5 +126,5 @@ def dependence(shap_values: pd.DataFrame, feature: str, title: str, band: Sequen
         at = np.full(len(unknown), -5.0)
         axes.plot(at, unknown["shap"], "x", color=GREY, ms=4.5, label=f"{len(unknown)} unknown")
     axes.set(xlabel=f"{feature} (percent of pretraining tokens)", ylabel="SHAP (score units)", title=title)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure

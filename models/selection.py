@@ -13,6 +13,7 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import NDArray
 
+from models.learners import LEARNERS
 from models.nested import Protocol, nested_cv, nested_cv_many, random_splits
 from models.parallel import Spread
 from models.task import Task
@@ -146,6 +147,27 @@ def _score_sets(task: Task, rule: Rule, feature_sets: Sequence[tuple[str, ...]])
     splits = [random_splits(len(task.scores), seed, rule.protocol) for seed in range(rule.n_seeds)]
     results = nested_cv_many(task.columns(names), task.scores, sets, splits, rule.protocol)
     return np.array([result.mae for result in results])
+
+
+def recheck(task: Task, path: Sequence[Step], rule: Rule, n_candidates: int = 2) -> None:
+    """Hold a sample of a selection against XGBoost, the library of record: the chosen features and `n_candidates` of
+    the candidates that were tried, on the first seed. Raises ArithmeticError when a prediction differs in a single bit."""
+    tried = [(*step.base, candidate.feature) for step in path for candidate in step.candidates]
+    rng = np.random.default_rng(len(tried))
+    picked = [tried[i] for i in rng.choice(len(tried), size=min(n_candidates, len(tried)), replace=False)]
+    splits = [random_splits(len(task.scores), 0, rule.protocol)]
+    for features in (selected(path), *picked):
+        columns = task.columns(features)
+        ours, theirs = (
+            nested_cv(columns, task.scores, splits, rule.protocol, learner=LEARNERS[name])
+            for name in ("engine", "xgboost")
+        )
+        if not np.array_equal(ours.predictions, theirs.predictions) or not np.array_equal(ours.cell, theirs.cell):
+            worst = float(np.abs(ours.predictions - theirs.predictions).max())
+            raise ArithmeticError(
+                f"{task.benchmark}: engine and XGBoost differ by up to {worst:.3g} on {', '.join(features)}; "
+                "the selection cannot be trusted (is this XGBoost version the locked one?)"
+            )
 
 
 def stability(

@@ -13,7 +13,7 @@ from dvc.scm import SCMError
 from rich.console import Console
 
 from features.difference import Change, diff_table
-from features.errors import ConfigError
+from features.errors import ConfigError, DataError
 from features.raw import read_text
 from features.schema import RAW_TABLES, Table
 
@@ -47,9 +47,17 @@ def _check_revision(name: str) -> None:
 
 
 def _at(table: Table, revision: str) -> pd.DataFrame:
+    pointer = subprocess.run(
+        ["git", "cat-file", "-e", f"{revision}:{table.path}.dvc"], capture_output=True, check=False
+    )
+    if pointer.returncode:  # the table was not there yet
+        return pd.DataFrame({name: pd.Series(dtype=str) for name in table.names})
     try:
         content = dvc.api.read(str(table.path), rev=revision, mode="rb")
     except (FileNotFoundError, DvcException, SCMError):
-        return pd.DataFrame({name: pd.Series(dtype=str) for name in table.names})  # the table was not there yet
+        raise DataError(
+            f"{table.path} at {revision}: its content is neither in the cache nor in the remote; `dvc fetch` there, or "
+            "`dvc push` where it was made"
+        ) from None
     packed: Literal["gzip"] | None = "gzip" if table.path.suffix == ".gz" else None
     return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""], compression=packed)

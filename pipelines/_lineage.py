@@ -21,7 +21,7 @@ LOCK = Path("dvc.lock")
 
 def read_lineage(params: Params) -> Lineage:
     """The lineage of the files in this workspace; DataError when dvc.lock is missing."""
-    status = _git("status", "--porcelain", "--untracked-files=no")
+    status = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock")
     lock = read_lock()
     return Lineage(
         commit=_git("rev-parse", "HEAD").strip() or "none",

@@ -7,15 +7,15 @@ from models.selection import Rule, nested_selection
 from pipelines._params import Params
 from pipelines._progress import Recorder, inputs_key
 from pipelines._tables import protocol_of, read_task, spread_of
-from pipelines.select_features import GROUPS
 
 
 def nested_errors(benchmark: str, params: Params) -> dict[str, list[float]]:
     """Predictor -> MAE of each seed with the selection repeated inside every outer training fold; resumes at the last
     finished fold."""
-    cfg, task, out = params.select, read_task(benchmark), {}
+    cfg, task = params.select, read_task(benchmark)
+    out: dict[str, list[float]] = {}
     rule = Rule(protocol_of(params), cfg.seeds, cfg.threshold)
-    for predictor, groups in GROUPS.items():
+    for predictor, groups in cfg.groups.items():
         candidates = [name for name in feature_names(task.encoding.view, groups) if name not in SCALE]
         key = inputs_key(task.columns((*SCALE, *candidates)), task.scores, rule, cfg.nested_seeds)
         record = Recorder(f"nest-{benchmark}-{predictor}", key)

@@ -43,6 +43,10 @@ class ProtocolParams(Section):
 class Select(Section):
     seeds: Count
     threshold: Annotated[float, Field(ge=0)]
+    groups: dict[
+        Literal["selected_design", "all_features"],
+        Annotated[tuple[Literal["architecture", "data", "generation"], ...], Field(min_length=1)],
+    ]
     stability_resamples: Annotated[int, Field(ge=0)]
     nested: bool
     nested_seeds: Count
@@ -128,6 +132,14 @@ class Params(Section):
     sample: SampleSettings
     tag: TagSettings
 
+    @field_validator("select")
+    @classmethod
+    def _both_selections(cls, select: Select) -> Select:
+        missing = {"selected_design", "all_features"} - set(select.groups)
+        if missing:
+            raise ValueError(f"groups: {', '.join(sorted(missing))} is missing: say what it may choose from")
+        return select
+
     @field_validator("benchmarks")
     @classmethod
     def _known(cls, slugs: tuple[str, ...]) -> tuple[str, ...]:
@@ -141,6 +153,8 @@ def read_params(path: Path) -> Params:
     """The parameters in `path` (YAML 1.2, as DVC reads it); ConfigError names each key that is wrong and why."""
     try:
         raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from None
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; run from the root of the repository") from None
     except YAMLError as error:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from features.errors import ConfigError
 from features.schema import RAW_TABLES
+from pipelines._lineage import md5
 from pipelines._params import load_params
+from pipelines._stage import read_yaml
 from pipelines.track import describe, make_store_match
 
 
@@ -21,6 +23,13 @@ def reproduce() -> None:
     missing = [str(table.path) for table in RAW_TABLES.values() if not table.path.is_file()]
     if missing:
         _dvc("pull", *[f"{path}.dvc" for path in missing])
+    changed = [str(table.path) for table in RAW_TABLES.values() if _differs(table.path)]
+    if changed:
+        names = " ".join(changed)
+        raise ConfigError(
+            f"{names}: not what the .dvc file beside it records, and `dvc repro` would take it over silently; "
+            f"`dvc add {names}` keeps the file, `dvc checkout {names}` fetches what is recorded"
+        )
     # Regenerated figures cost GPU hours: what somebody made and pushed is fetched before anything is called stale.
     made = [f"{job}@{slug}" for slug in params.record.regenerate for job in ("score", "sample", "tag")]
     if made:
@@ -34,6 +43,12 @@ def reproduce() -> None:
     print(f"report:     {Path('reports/report.md')} (figure: reports/errors.png, table: reports/errors.csv)")
     print("runs:       `make ui`, then http://127.0.0.1:5000")
     print("predictors: `.venv/bin/foretell status`, `.venv/bin/foretell predict --help`")
+
+
+def _differs(path: Path) -> bool:
+    """Does a raw table differ from the hash in its .dvc file?"""
+    recorded = read_yaml(path.with_name(f"{path.name}.dvc"))["outs"][0]["md5"]
+    return bool(md5(path) != recorded)
 
 
 def _dvc(*arguments: str) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from features.catalog import DESIGN_GROUPS, SCALE, feature_names
 from features.schema import BENCHMARKS
+from models.cards import TITLES
 from models.explanation import held_out_shap, importance, mean_per_model
 from models.figures import bar, beeswarm, dependence
 from models.nested import random_splits
@@ -38,7 +39,7 @@ def main() -> None:
         folder = EXPLAINED / benchmark / predictor
         cells = chosen_cells(choices, predictor, "random", len(splits), protocol.outer_folds)
         shap = held_out_shap(task, features, splits, cells)
-        title = f"{BENCHMARKS[benchmark].title}: {predictor}"
+        title = f"{BENCHMARKS[benchmark].title}: {TITLES[predictor]}"
         write_parquet(folder / "shap.parquet", shap)
         write_csv(folder / "importance.csv", importance(shap))
         write_figure(folder / "beeswarm.png", beeswarm(*mean_per_model(shap), title))

@@ -2,21 +2,20 @@
 before training) and among all features (the paper's all-features predictor needs the trained model's generations).
 
 Reads the design table and the benchmark's scores; writes data/selected/<benchmark>.json: both paths with every
-candidate's error at every step. Interrupted, it resumes at the last finished step.
+candidate's error at every step. Interrupted, it resumes at the last finished step. A sample is re-checked against
+XGBoost; the stage fails where the engine differs.
 """
 
 from collections.abc import Sequence
 
-from features.catalog import ALL_GROUPS, DESIGN_GROUPS, SCALE, feature_names
+from features.catalog import SCALE, feature_names
 from features.schema import BENCHMARKS
-from models.selection import Rule, Step, forward_select, selected, stability
+from models.selection import Rule, Step, forward_select, recheck, selected, stability
 from pipelines._params import load_params
 from pipelines._paths import SELECTED
 from pipelines._progress import Recorder, inputs_key
 from pipelines._stage import argument, run_stage, write_json
 from pipelines._tables import protocol_of, read_task, spread_of
-
-GROUPS = {"selected_design": DESIGN_GROUPS, "all_features": ALL_GROUPS}
 
 
 def main() -> None:
@@ -26,7 +25,7 @@ def main() -> None:
     cfg, spread, task = params.select, spread_of(params), read_task(benchmark)
     rule = Rule(protocol_of(params), cfg.seeds, cfg.threshold)
     out = {}
-    for predictor, groups in GROUPS.items():
+    for predictor, groups in cfg.groups.items():
         candidates = [name for name in feature_names(task.encoding.view, groups) if name not in SCALE]
         columns = task.columns((*SCALE, *candidates))
         record = Recorder(f"select-{benchmark}-{predictor}", inputs_key(columns, task.scores, rule))
@@ -38,6 +37,7 @@ def main() -> None:
 
         done = [Step.from_dict(step) for step in record.done]
         path = forward_select(task, SCALE, candidates, rule, spread, done, keep, record.progress.scored)
+        recheck(task, path, rule)
         resampled = stability(task, SCALE, candidates, rule, spread, cfg.stability_resamples)
         steps = [step.to_dict() for step in path]
         out[predictor] = {"features": selected(path), "path": steps, "stability": resampled}

@@ -9,9 +9,10 @@ import pytest
 
 from features.catalog import SCALE
 from features.encoding import Encoding
+from models.learners import XGBoostLearner
 from models.nested import Protocol, nested_cv, random_splits
 from models.parallel import Spread
-from models.selection import Rule, Step, forward_select, selected, stability
+from models.selection import Rule, Step, forward_select, recheck, selected, stability
 from models.task import Task
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.3,), n_estimators=(20,))
@@ -174,3 +175,18 @@ def test_noise_is_seldom_chosen() -> None:
         first = forward_select(task, SCALE, CANDIDATES, Rule(PROTOCOL, 2, 1.0), ALONE)[0]
         gain[name] = first.mae - min(candidate.mae for candidate in first.candidates)
     assert gain["noise"] < 0.1 * gain["real"]
+
+
+def test_a_sample_is_held_against_xgboost(small_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Rule(Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(10,)), 1, 1e-4)
+    path = forward_select(small_task, ("total_params", "tokens_billions"), ("d_model", "pct_code"), rule, Spread())
+    recheck(small_task, path, rule)
+    monkeypatch.setattr(XGBoostLearner, "predict", _zeros)
+    with pytest.raises(ArithmeticError, match="engine and XGBoost differ"):
+        recheck(small_task, path, rule)
+
+
+def _zeros(
+    self: XGBoostLearner, table: object, columns: object, y: object, train: object, test: np.ndarray, cells: list[object]
+) -> np.ndarray:
+    return np.zeros((len(cells), len(test)), dtype=np.float32)
