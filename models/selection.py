@@ -151,7 +151,7 @@ def _score_sets(task: Task, rule: Rule, feature_sets: Sequence[tuple[str, ...]])
 
 def recheck(task: Task, path: Sequence[Step], rule: Rule, n_candidates: int = 2) -> None:
     """Hold a sample of a selection against XGBoost, the library of record: the chosen features and `n_candidates` of
-    the candidates that were tried, on the first seed. Raises ArithmeticError when a prediction differs in a single bit."""
+    the candidates that were tried, on the first seed. ArithmeticError when a prediction differs in one bit."""
     tried = [(*step.base, candidate.feature) for step in path for candidate in step.candidates]
     rng = np.random.default_rng(len(tried))
     picked = [tried[i] for i in rng.choice(len(tried), size=min(n_candidates, len(tried)), replace=False)]

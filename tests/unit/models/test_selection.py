@@ -187,6 +187,6 @@ def test_a_sample_is_held_against_xgboost(small_task: Task, monkeypatch: pytest.
 
 
 def _zeros(
-    self: XGBoostLearner, table: object, columns: object, y: object, train: object, test: np.ndarray, cells: list[object]
+    self: XGBoostLearner, table: object, columns: object, y: object, train: object, test: np.ndarray, cells: list[int]
 ) -> np.ndarray:
     return np.zeros((len(cells), len(test)), dtype=np.float32)
