@@ -11,13 +11,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from features.catalog import FEATURES
+from features.encoding import Encoding
 from features.errors import ConfigError, TrackingError
 from features.raw import read_raw
 from features.schema import BENCHMARKS, MODELS
 from models.predictor import Predictor
 from models.registry import CANDIDATE, CHAMPION, Store
 from pipelines._params import Params, load_params
-from pipelines._paths import LINEAGE
+from pipelines._paths import ENCODING, LINEAGE
+from pipelines._stage import read_json
 
 NOT_PREDICTABLE = "not predictable from design"
 
@@ -46,6 +49,7 @@ def answers(query: Mapping[str, Any], benchmarks: Sequence[str], level: float | 
     unknown = [name for name in benchmarks if name not in BENCHMARKS]
     if unknown:
         raise ConfigError(f"--benchmark: unknown {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    _encoding().check_query(query)  # a wrong question is told before anything is looked up
     store, found = Store(), []
     for benchmark in benchmarks or load_params().benchmarks:
         name = f"foretell-{benchmark}"
@@ -64,6 +68,14 @@ def answers(query: Mapping[str, Any], benchmarks: Sequence[str], level: float | 
     if not found:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
     return found
+
+
+def _encoding() -> Encoding:
+    """The encoding of this workspace's tables, or the words of the schema where no table was made yet."""
+    if ENCODING.is_file():
+        return Encoding.from_dict(read_json(ENCODING))
+    words = {f.name: MODELS.column(f.name).allowed for f in FEATURES["verified"] if f.kind == "word"}
+    return Encoding("verified", words)
 
 
 def print_answers(found: Sequence[Answer]) -> None:

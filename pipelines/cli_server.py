@@ -10,7 +10,7 @@ app = typer.Typer()
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 5000) -> None:
+def ui(port: Annotated[int, typer.Option(help="port on this machine", min=1, max=65535)] = 5000) -> None:
     """Open the local runs and registry in MLflow's pages, on this machine only."""
     from models.server import serve_pages
 
@@ -22,7 +22,7 @@ def server(
     database: Annotated[str, typer.Option(envvar="FORETELL_DATABASE", help="postgresql://USER@HOST/NAME")] = "",
     artifacts: Annotated[str, typer.Option(envvar="FORETELL_ARTIFACTS", help="s3://BUCKET/FOLDER")] = "",
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 5000,
+    port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 5000,
     allowed_hosts: Annotated[str, typer.Option(help="names it answers to, as mlflow.example.org:5000,...")] = "",
     workers: Annotated[int, typer.Option(help="server processes", min=1)] = 2,
     admin: Annotated[str, typer.Option(help="name of the first administrator")] = "admin",
