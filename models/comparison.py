@@ -24,11 +24,13 @@ ALPHA = 0.05
 @dataclass(frozen=True)
 class Inputs:
     """One benchmark's results: `errors` and `predictions` as Evaluation's, `selected` (predictor -> features),
+    `stability` (predictor -> feature -> share of resampled model sets that choose it; empty = not asked for),
     `coverage` of the fitted predictor and `nested` (MAE per seed with the selection inside, or None)."""
 
     errors: pd.DataFrame
     predictions: pd.DataFrame
     selected: Mapping[str, list[str]]
+    stability: Mapping[str, Mapping[str, float]]
     coverage: Mapping[str, Any]
     nested: Mapping[str, list[float]] | None
 
@@ -109,6 +111,8 @@ def report(
     if set(lightgbm) <= set(table["predictor"]):
         sections += ["## The same with LightGBM", _errors(table, lightgbm, "all_features_lightgbm")]
     sections += ["## Selected features, in the order they were added", _selected(inputs)]
+    if any(shares for given in inputs.values() for shares in given.stability.values()):
+        sections += ["## How often resampled model sets choose a feature (80 % of the models each)", _stability(inputs)]
     sections += ["## Coverage of the prediction intervals", _coverage(inputs)]
     for title, text in studies.items():
         sections += [f"## {title}", text]
@@ -199,6 +203,17 @@ def _selected(inputs: Mapping[str, Inputs]) -> str:
         row = {"benchmark": BENCHMARKS[benchmark].title}
         for predictor in ("selected_design", "all_features"):
             row[TITLES[predictor]] = ", ".join(given.selected[predictor][2:]) or "(none beyond scale)"
+        rows.append(row)
+    return _markdown(rows)
+
+
+def _stability(inputs: Mapping[str, Inputs]) -> str:
+    rows = []
+    for benchmark, given in inputs.items():
+        row = {"benchmark": BENCHMARKS[benchmark].title}
+        for predictor in ("selected_design", "all_features"):
+            shares = sorted(given.stability.get(predictor, {}).items(), key=lambda item: (-item[1], item[0]))
+            row[TITLES[predictor]] = ", ".join(f"{name} {share:.0%}" for name, share in shares) or "(not run)"
         rows.append(row)
     return _markdown(rows)
 

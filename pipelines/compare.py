@@ -48,6 +48,7 @@ def read_inputs(benchmark: str) -> Inputs:
         errors=pd.read_csv(ERRORS / benchmark / "errors.csv"),
         predictions=read_parquet(ERRORS / benchmark / "predictions.parquet"),
         selected={predictor: choice["features"] for predictor, choice in chosen.items()},
+        stability={predictor: choice["stability"] for predictor, choice in chosen.items()},
         coverage=read_json(PREDICTORS / benchmark / "coverage.json"),
         nested=read_json(NESTED / f"{benchmark}.json"),
     )

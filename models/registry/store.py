@@ -113,5 +113,9 @@ def _has_files(uri: str) -> bool:
     """Are the model's files there? A store's artifacts can be lost while its database is not."""
     try:
         return bool(mlflow.artifacts.list_artifacts(uri))
-    except (MlflowException, OSError):
+    except FileNotFoundError:
+        return False
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise  # a server that fails for a moment has not lost the files
         return False
