@@ -24,11 +24,13 @@ def print_comparison(store: Store, name: str, other: str) -> None:
             continue
         new, old, basis = paired_errors(mine, theirs, scheme)
         found = difference_interval(new - old)
-        share = 100 * (old.mean() - new.mean()) / old.mean()
+        worse, better = (theirs, mine) if new.mean() < old.mean() else (mine, theirs)
+        share = 100 * abs(old.mean() - new.mean()) / max(old.mean(), new.mean())
         print(f"{words} ({basis})")
         print(f"  {mine.label:44} MAE {new.mean():.4f}")
         print(f"  {theirs.label:44} MAE {old.mean():.4f}")
-        print(f"  difference {found.mean:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f}), {share:+.1f} % less error")
+        print(f"  difference {found.mean:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f})")
+        print(f"  {better.label} has {share:.1f} % less error than {worse.label}")
     print("the interval is over seeds, which re-split the same models: the noise of the splits, not of new models")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import ConfigError, ForetellError, TrackingError
+from features.errors import ConfigError, DataError, ForetellError, TrackingError
 from features.schema import BENCHMARKS, RAW_TABLES
 from models import gates
 from models.gates import Evidence, Gate
@@ -132,7 +132,10 @@ def _gates(
 ) -> tuple[Gate, ...]:
     lock, predictor = read_lock(), Predictor.load(folder)
     local = PREDICTORS / benchmark
-    recorded = {item["path"]: item["md5"] for item in lock["stages"][f"fit@{benchmark}"]["outs"]}
+    stage = lock["stages"].get(f"fit@{benchmark}")
+    if stage is None:
+        raise DataError(f"dvc.lock has no stage fit@{benchmark}; `dvc repro` writes it")
+    recorded = {item["path"]: item["md5"] for item in stage["outs"]}
     current = stage_hash(lock, version_stages(benchmark), str(version.tags.get("predictor", "")))
     agree = gates.files_agree(
         version.tags.get(STAGE_HASH, "none"),

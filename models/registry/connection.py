@@ -108,9 +108,9 @@ def readable(uri: str) -> Iterator[None]:
         yield
     except MlflowException as error:
         text = " ".join(str(error).split())
-        if any(word in text for word in ("Connection", "Max retries", "timed out", "API request to")):
-            raise TrackingError(f"MLflow server {shown} does not answer: {text[:200]}") from None
-        if any(word in text for word in ("UNAUTHENTICATED", "401", "PERMISSION_DENIED", "403")):
+        if any(word in text for word in ("UNAUTHENTICATED", "code 401", "PERMISSION_DENIED", "code 403")):
             hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD of a user who may do this"
             raise TrackingError(f"MLflow server {shown} refuses: {text[:200]}; {hint}") from None
+        if any(word in text for word in ("Connection", "Max retries", "timed out", "API request to")):
+            raise TrackingError(f"MLflow server {shown} does not answer: {text[:200]}") from None
         raise TrackingError(f"MLflow ({shown}): {text[:300]}") from error

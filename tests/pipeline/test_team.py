@@ -112,6 +112,10 @@ def test_the_whole_story(workspace: Path, team: Team, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(results))
     assert "added 1 scores" in foretell(workspace, team, "add-scores", str(tmp_path / "results.json"))
 
+    assert "dvc add" in foretell(workspace, team, "repro", fails=True)
+    tables = [f"data/raw/{name}.csv" for name in ("models", "pretraining", "scores")]
+    subprocess.run([sys.executable, "-m", "dvc", "add", "--quiet", *tables], cwd=workspace, check=True)
+
     worsen(workspace)
     foretell(workspace, team, "repro")
     refused = foretell(workspace, team, "promote", LAMBADA, fails=True)
