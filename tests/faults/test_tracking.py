@@ -98,8 +98,7 @@ def test_killed_half_way_and_repeated_gives_one_whole_run_each(folder: Path, sec
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
     before = finish(start(folder, TRACK)).split()
-    assert len(before) == N_RUNS  # how far it came before the kill depends on the machine
-    assert set(before) <= {"made", "completed", "found"}
+    assert "made" in before  # it was killed before the end
     assert finish(start(folder, TRACK)).split() == ["found"] * N_RUNS
     assert runs(folder) == sorted([f"b/{i}", *WHOLE] for i in range(N_RUNS))
 
