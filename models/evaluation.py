@@ -5,9 +5,9 @@ show what a new design would meet."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from features.catalog import SCALE
 from models.baselines import log_linear_fit_predict, median_fit_predict
 from models.engine import Cell
-from models.laws.benchmark import power_law_fit_predict, power_law_offset
+from models.laws.benchmark import PowerLawOffset
 from models.learners import LEARNERS
 from models.nested import (
+    Fold,
     NestedResult,
+    Offset,
     Protocol,
     Splits,
     cell_errors,
@@ -37,7 +39,6 @@ from models.task import Task
 Array = NDArray[np.float64]
 Setting = dict[str, float | int]
 Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array], str], Array]
-FitPredict = Callable[[Array, Array, Array], Array]
 
 BASELINES = ("median", "log_linear", "power_law")
 LAW_PLUS_TREES = "law_plus_trees"
@@ -89,14 +90,21 @@ def evaluate(
         FAMILY: [family_splits(task.families, seed, plan.protocol) for seed in range(plan.n_family_seeds)],
     }
     scale = task.columns(SCALE)
+    law = PowerLawOffset.of(scale[:, 0], scale[:, 1], task.scores, task.lower_is_better)
+    law.fit(fold.train for fold in _folds(chain(*schemes.values()), inner=LAW_PLUS_TREES in feature_sets))
+    baselines: Mapping[str, Offset] = {
+        "median": lambda train: median_fit_predict(scale[train], task.scores[train], scale),
+        "log_linear": lambda train: log_linear_fit_predict(scale[train], task.scores[train], scale),
+        "power_law": law,
+    }
     results: dict[tuple[str, str], Outcome] = {}
     for scheme, splits in schemes.items():
-        for name, fit_predict in _baselines(task).items():
-            results[name, scheme] = baseline_cv(scale, task.scores, splits, fit_predict)
+        for name in BASELINES:
+            results[name, scheme] = baseline_cv(task.scores, splits, baselines[name])
             on_done(f"{name}, {scheme} folds")
         for name, features in feature_sets.items():
             columns = task.columns(features)
-            offset = LawOffset.of(scale, task) if name == LAW_PLUS_TREES else None
+            offset = law if name == LAW_PLUS_TREES else None
             if scheme == RANDOM:
                 study = study_name(task, name, columns, plan)
                 grid = _Grid(study, columns, task.scores, splits, plan.protocol, offset)
@@ -110,7 +118,7 @@ def evaluate(
     if plan.lightgbm:
         for name in CROSS_CHECKED:
             work = _CrossCheck(task.columns(feature_sets[name]), task.scores, plan.protocol)
-            parts = spread.map(work, [[one] for one in schemes[RANDOM]])
+            parts = spread.without_gil.map(work, [[one] for one in schemes[RANDOM]])
             results[f"{name}_lightgbm", RANDOM] = Outcome.joined(parts)
             on_done(f"{name}, LightGBM")
     return _frames(task, results, schemes, plan.protocol)
@@ -137,41 +145,20 @@ class Outcome:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _baselines(task: Task) -> dict[str, FitPredict]:
-    power_law = partial(power_law_fit_predict, lower_is_better=task.lower_is_better)
-    return dict(zip(BASELINES, (median_fit_predict, log_linear_fit_predict, power_law), strict=True))
+def _folds(splits: Iterable[Splits], inner: bool) -> Iterator[Fold]:
+    """The outer folds, and the inner ones where they are asked for."""
+    for split in splits:
+        yield from split.outer
+        if inner:
+            yield from chain(*split.inner)
 
 
-@dataclass(frozen=True)
-class LawOffset:
-    """The benchmark's power law as a baseline for trees: fitted to the training rows it is called with, and remembered,
-    because every grid cell asks for the same training rows."""
-
-    log_params: Array
-    log_tokens: Array
-    scores: Array
-    lower_is_better: bool
-    known: dict[bytes, Array] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(cls, scale: Array, task: Task) -> LawOffset:
-        """The offset of a task whose `scale` columns are log parameters and log tokens."""
-        return cls(scale[:, 0], scale[:, 1], task.scores, task.lower_is_better)
-
-    def __call__(self, train: NDArray[np.int64]) -> Array:
-        key = train.tobytes()
-        if key not in self.known:
-            law = power_law_offset(self.log_params, self.log_tokens, self.scores, self.lower_is_better)
-            self.known[key] = law(train)
-        return self.known[key]
-
-
-def baseline_cv(columns: Array, scores: Array, splits: Sequence[Splits], fit_predict: FitPredict) -> Outcome:
+def baseline_cv(scores: Array, splits: Sequence[Splits], baseline: Offset) -> Outcome:
     """Out-of-fold errors of a predictor without a grid, on the same outer folds."""
     predictions = np.full((len(splits), len(scores)), np.nan)
     for seed, split in enumerate(splits):
         for fold in split.outer:
-            predictions[seed, fold.test] = fit_predict(columns[fold.train], scores[fold.train], columns[fold.test])
+            predictions[seed, fold.test] = baseline(fold.train)[fold.test]
     return Outcome(fold_errors(scores, predictions, splits), predictions, None)
 
 
@@ -184,7 +171,7 @@ class _Grid:
     scores: Array
     splits: Sequence[Splits]
     protocol: Protocol
-    offset: LawOffset | None
+    offset: Offset | None
 
     def search(self, search: Search, storage: str, spread: Spread) -> Outcome:
         """Evaluate every cell, choose per seed and outer fold, refit, predict."""
@@ -213,7 +200,7 @@ class _CellScorer:
     scores: Array
     protocol: Protocol
     cell: Cell
-    offset: LawOffset | None
+    offset: Offset | None
 
     def __call__(self, splits: list[Splits]) -> Array:
         return cell_errors(self.columns, self.scores, splits, self.protocol, self.cell, offset=self.offset)

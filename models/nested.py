@@ -22,7 +22,7 @@ from models.learners import ENGINE, Learner
 from models.splits import Fold, Protocol, Splits, family_splits, random_splits
 
 __all__ = [
-    "Cell", "Fold", "NestedResult", "Protocol", "Splits", "cell_errors", "choose_cells", "family_splits",
+    "Cell", "Fold", "NestedResult", "Offset", "Protocol", "Splits", "cell_errors", "choose_cells", "family_splits",
     "fold_errors", "nested_cv", "nested_cv_many", "random_splits", "refit_predict",
 ]  # fmt: skip
 

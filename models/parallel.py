@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
@@ -31,6 +31,12 @@ class Spread:
         """Workers on this machine: the number asked for, or the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
+    @property
+    def without_gil(self) -> Spread:
+        """The same spread with processes for threads: for work that holds the interpreter's lock between short calls of
+        compiled code, where threads mostly wait for each other."""
+        return replace(self, backend="loky") if self.backend == "threads" and self.n_workers > 1 else self
+
     def map(
         self,
         function: Callable[[Item], Result],
@@ -46,6 +52,10 @@ class Spread:
         settings |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
         work = (joblib.delayed(function)(item) for item in items)
         return [_heard(result, on_result) for result in joblib.Parallel(**settings)(work)]
+
+
+HERE = Spread(workers=1)
+"""In this process, one after the other."""
 
 
 def _heard(result: Result, on_result: Callable[[Result], None]) -> Result:

@@ -14,8 +14,8 @@ twentieth of the models fitted, whichever leaves the smaller error on them. R-sq
 predictors are compared: 1 - sum (s - s_hat)^2 / sum (s - mean s)^2.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -87,14 +87,14 @@ def fit_benchmark(
     models."""
     log_n, log_d = np.log(PARAMS.check(params)), np.log(TOKENS.check(tokens))
     y = _checked_scores(log_n, log_d, scores, lower_is_better)
-    law = _fit(log_n, log_d, y, lower_is_better)
+    law = _fit(log_n[None], log_d[None], y[None], lower_is_better)[0]
     predicted = law.predict_log(log_n, log_d)
     interval = None
     if n_bootstrap:
         rng = np.random.default_rng(seed)
-        values = [
-            _resampled_r2(rng.integers(0, y.size, y.size), log_n, log_d, y, lower_is_better) for _ in range(n_bootstrap)
-        ]
+        rows = np.stack([rng.integers(0, y.size, y.size) for _ in range(n_bootstrap)])
+        laws = _fit(log_n[rows], log_d[rows], y[rows], lower_is_better)
+        values = [r_squared(y[i], other.predict_log(log_n[i], log_d[i])) for i, other in zip(rows, laws, strict=True)]
         low, high = np.nanquantile(values, [0.05, 0.95])
         interval = (float(low), float(high))
     return BenchmarkFit(law, r_squared(y, predicted), float(np.abs(y - predicted).mean()), y.size, interval)
@@ -116,43 +116,53 @@ def report_benchmark(fit: BenchmarkFit) -> dict[str, Any]:
     }
 
 
-def power_law_fit_predict(train: Array, scores: Array, test: Array, lower_is_better: bool = False) -> Array:
-    """Scores [m] of `test` [m, 2] by the law fitted to `train` [n, 2] and `scores` [n]; columns are natural logarithms
-    of parameters and tokens, as in `models.baselines` and `power_law_offset`."""
-    rows = np.concatenate([train, test])
-    known = np.concatenate([scores, np.full(len(test), np.mean(scores))])  # the test rows' scores are never looked at
-    offset = power_law_offset(rows[:, 0], rows[:, 1], known, lower_is_better)
-    return offset(np.arange(len(train)))[len(train) :]
+@dataclass(frozen=True)
+class PowerLawOffset:
+    """The law as a predictor and as a baseline for trees: called with the indices of training rows it fits the law to
+    those rows only and returns its score for all n rows [n]. Training sets are remembered, because every grid cell
+    asks for the same ones; many of them are fitted together (`fit`), which is several times faster than one by one
+    and gives the same laws."""
 
+    log_n: Array
+    log_d: Array
+    scores: Array
+    lower_is_better: bool
+    known: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
-def power_law_offset(
-    log_n: Any, log_d: Any, y: Any, lower_is_better: bool = False
-) -> Callable[[npt.NDArray[np.int64]], Array]:
-    """The law as a baseline for trees: a function of the training rows' indices that fits the law on those rows only
-    and returns its score for all n rows [n].
+    @classmethod
+    def of(cls, log_n: Any, log_d: Any, scores: Any, lower_is_better: bool = False) -> "PowerLawOffset":
+        """`log_n` and `log_d` [n] are natural logarithms of parameters (a plain count) and of tokens in any one unit
+        (the design table's billions, or a plain count: the predictions are the same), `scores` [n] accuracies 0-1, or
+        Brier scores 0-2 with `lower_is_better`. Raises DataError on values that are missing or not natural logarithms
+        of a count."""
+        log_n, log_d = np.asarray(log_n, dtype=float), np.asarray(log_d, dtype=float)
+        for name, values, low in (("log_n", log_n, np.log(PARAMS.low)), ("log_d", log_d, np.log(TOKENS.low / 1e9))):
+            wrong = ~(values >= low)
+            if wrong.any():
+                i = int(np.argmax(wrong))
+                raise DataError(
+                    f"{name}[{i}] = {values[i]:g}; expected finite natural logarithms, {low:.3g} or more (is it base "
+                    f"10, or missing?). A model without both counts cannot enter a power law."
+                )
+        return cls(log_n, log_d, _checked_scores(log_n, log_d, scores, lower_is_better), lower_is_better)
 
-    `log_n` and `log_d` [n] are natural logarithms of parameters (a plain count) and of tokens in any one unit (the
-    design table's billions, or a plain count: the predictions are the same), `y` scores [n]. Raises DataError on
-    values that are missing or not natural logarithms of a count, and, when called, on fewer than 6 training rows.
-    """
-    log_n, log_d = np.asarray(log_n, dtype=float), np.asarray(log_d, dtype=float)
-    for name, values, low in (("log_n", log_n, np.log(PARAMS.low)), ("log_d", log_d, np.log(TOKENS.low / 1e9))):
-        wrong = ~(values >= low)
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            raise DataError(
-                f"{name}[{i}] = {values[i]:g}; expected finite natural logarithms, {low:.3g} or more (is it base 10, "
-                f"or missing?). A model without both counts cannot enter a power law."
-            )
-    scores = _checked_scores(log_n, log_d, y, lower_is_better)
+    def fit(self, training_sets: Iterable[npt.NDArray[np.int64]]) -> None:
+        """Fit the law to each set of row indices. Raises DataError on one of fewer than 6 rows."""
+        by_size: dict[int, dict[bytes, npt.NDArray[np.int64]]] = {}
+        for rows in training_sets:
+            if len(rows) < MIN_MODELS:
+                raise DataError(f"{len(rows)} training rows; a power law in N and D needs at least {MIN_MODELS}.")
+            if rows.tobytes() not in self.known:
+                by_size.setdefault(len(rows), {})[rows.tobytes()] = rows
+        for group in by_size.values():
+            rows = np.stack(list(group.values()))
+            laws = _fit(self.log_n[rows], self.log_d[rows], self.scores[rows], self.lower_is_better)
+            for key, law in zip(group, laws, strict=True):
+                self.known[key] = law.predict_log(self.log_n, self.log_d)
 
-    def offset(train: npt.NDArray[np.int64]) -> Array:
-        if len(train) < MIN_MODELS:
-            raise DataError(f"{len(train)} training rows; a power law in N and D needs at least {MIN_MODELS}.")
-        law = _fit(log_n[train], log_d[train], scores[train], lower_is_better)
-        return law.predict_log(log_n, log_d)
-
-    return offset
+    def __call__(self, train: npt.NDArray[np.int64]) -> Array:
+        self.fit([train])
+        return self.known[train.tobytes()]
 
 
 def r_squared(observed: Array, predicted: Array) -> float:
@@ -180,37 +190,48 @@ def _checked_scores(log_n: Array, log_d: Array, scores: Any, lower_is_better: bo
     return y
 
 
-def _fit(log_n: Array, log_d: Array, y: Array, lower_is_better: bool) -> BenchmarkLaw:
-    """The law with the end of the scale as worst score, or with the weakest models' level: the one of smaller mean
-    absolute error on these rows (the former on a tie). Same rows, same law."""
+def _fit(log_n: Array, log_d: Array, y: Array, lower_is_better: bool) -> list[BenchmarkLaw]:
+    """A law for each row of `log_n`, `log_d` and `y` [R, m], with the end of the scale as worst score or with the
+    weakest models' level: the one of smaller mean absolute error on these points (the former on a tie). The same points
+    give the same law, whatever is fitted beside them."""
     best, end = (0.0, 2.0) if lower_is_better else (1.0, 0.0)
-    weakest = float(np.quantile(y, 1 - WEAKEST if lower_is_better else WEAKEST))
-    laws = [_fit_between(log_n, log_d, y, best, end)]
-    if weakest != end and abs(weakest - best) > SHORTEST_SCALE:
-        laws.append(_fit_between(log_n, log_d, y, best, weakest))
-    return min(laws, key=lambda law: float(np.abs(law.predict_log(log_n, log_d) - y).mean()))
+    laws = _fit_between(log_n, log_d, y, best, np.full(len(y), end))
+    weakest = np.quantile(y, 1 - WEAKEST if lower_is_better else WEAKEST, axis=1)
+    asked = np.flatnonzero((weakest != end) & (np.abs(weakest - best) > SHORTEST_SCALE))
+    others = _fit_between(log_n[asked], log_d[asked], y[asked], best, weakest[asked]) if asked.size else []
+    for i, other in zip(asked, others, strict=True):
+        laws[i] = min(laws[i], other, key=lambda law: float(np.abs(law.predict_log(log_n[i], log_d[i]) - y[i]).mean()))
+    return laws
 
 
-def _fit_between(log_n: Array, log_d: Array, y: Array, best: float, worst: float) -> BenchmarkLaw:
-    """Huber fit of the log odds from the best cells of the variable-projection grid."""
-    axes = np.stack([log_n, log_d], axis=1)
-    centre = axes.mean(axis=0)
-    x = axes - centre
-    share = np.clip((y - best) / (worst - best), SMALLEST_ERROR, 1 - SMALLEST_ERROR)
+def _fit_between(log_n: Array, log_d: Array, y: Array, best: float, worst: Array) -> list[BenchmarkLaw]:
+    """Huber fits of the log odds between `best` and `worst` [R], each from the best cells of the variable-projection
+    grid."""
+    axes = np.stack([log_n, log_d], axis=2)
+    centre = axes.mean(axis=1)
+    x = axes - centre[:, None]
+    share = np.clip((y - best) / (worst - best)[:, None], SMALLEST_ERROR, 1 - SMALLEST_ERROR)
     target = np.log(share / (1 - share))
+    starts = np.concatenate([_starts(own_x, own_target) for own_x, own_target in zip(x, target, strict=True)])
+    found = minimise_huber(
+        FORM,
+        starts,
+        x.repeat(STARTS, axis=0),
+        target.repeat(STARTS, axis=0),
+        delta=DELTA,
+        max_iter=40,
+        tol=1e-5,
+        widths=(),
+    )
+    chosen = found.objective.reshape(-1, STARTS).argmin(axis=1) + STARTS * np.arange(len(y))
+    return [
+        BenchmarkLaw(tuple(theta), tuple(middle), best, float(low))
+        for theta, middle, low in zip(found.theta[chosen].tolist(), centre.tolist(), worst, strict=True)
+    ]
+
+
+def _starts(x: Array, target: Array) -> Array:
+    """The cells of the variable-projection grid with the lowest objective, [STARTS, p]."""
     starts = FORM.starts(x, target)
     cost = huber(FORM.log_value(starts, x) - target, DELTA).mean(axis=1)
-    chosen = np.argsort(cost, kind="stable")[:STARTS]
-    found = minimise_huber(FORM, starts[chosen], x, target, delta=DELTA, max_iter=40, tol=1e-5, widths=())
-    theta = found.theta[int(np.argmin(found.objective))]
-    return BenchmarkLaw(
-        (float(theta[0]), float(theta[1]), float(theta[2]), float(theta[3])),
-        (float(centre[0]), float(centre[1])),
-        best,
-        worst,
-    )
-
-
-def _resampled_r2(rows: npt.NDArray[np.int64], log_n: Array, log_d: Array, y: Array, lower_is_better: bool) -> float:
-    law = _fit(log_n[rows], log_d[rows], y[rows], lower_is_better)
-    return r_squared(y[rows], law.predict_log(log_n[rows], log_d[rows]))
+    return starts[np.argsort(cost, kind="stable")[:STARTS]]

@@ -49,12 +49,13 @@ class LogSumForm:
         return np.asarray(theta[..., self.n_terms + self.fitted_terms.index(k)])
 
     def log_terms(self, theta: Array, x: Array) -> list[Array]:
-        """`c_k - e_k x_k` for each term: K arrays [R, n], from `theta` [R, p] and logged axes `x` [n, K]."""
+        """`c_k - e_k x_k` for each term: K arrays [R, n], from `theta` [R, p] and logged axes `x` ([n, K] or
+        [R, n, K])."""
         terms = []
         for k in range(self.n_terms):
             exponent = self.exponent(theta, k)
             slope = exponent[:, None] if isinstance(exponent, np.ndarray) else exponent
-            terms.append(theta[:, k, None] - slope * x[None, :, k])
+            terms.append(theta[:, k, None] - slope * x[..., k])
         return terms
 
     def evaluate(self, theta: Array, x: Array) -> tuple[Array, list[Array], Array]:
@@ -77,7 +78,7 @@ class LogSumForm:
         return value, shares, log_sum
 
     def log_value(self, theta: Array, x: Array) -> Array:
-        """Log response [R, n] at logged axes `x` [n, K] for each parameter row of `theta` [R, p]."""
+        """Log response [R, n] at logged axes `x` ([n, K] or [R, n, K]) for each parameter row of `theta` [R, p]."""
         return self.evaluate(theta, x)[0]
 
     def shift(self, theta: Array, offset: Array) -> Array:

@@ -58,11 +58,11 @@ def _derivatives(
         outer_curvature = inlier * response**2 + slope
         reweighted = reweighted * response**2
     scale = theta[:, -1, None] if form.outer_fitted else np.ones((theta.shape[0], 1))
-    inner = np.empty((theta.shape[0], form.n_terms + len(form.fitted_terms), x.shape[0]))
+    inner = np.empty((theta.shape[0], form.n_terms + len(form.fitted_terms), x.shape[-2]))
     for k, share in enumerate(shares):
         inner[:, k] = share
     for j, k in enumerate(form.fitted_terms):
-        inner[:, form.n_terms + j] = -x[None, :, k] * shares[k]
+        inner[:, form.n_terms + j] = -x[..., k] * shares[k]
     n_inner = inner.shape[1]
     gradient = np.empty((theta.shape[0], form.n_parameters))
     hessian = np.zeros((theta.shape[0], form.n_parameters, form.n_parameters))
@@ -77,10 +77,10 @@ def _derivatives(
         hessian[:, k, k] += pull.sum(axis=1)
         if k in form.fitted_terms:
             j = form.n_terms + form.fitted_terms.index(k)
-            cross = -(pull @ x[:, k])
+            cross = -(pull * x[..., k]).sum(axis=1)
             hessian[:, k, j] += cross
             hessian[:, j, k] += cross
-            hessian[:, j, j] += pull @ x[:, k] ** 2
+            hessian[:, j, j] += (pull * x[..., k] ** 2).sum(axis=1)
     if form.outer_fitted:
         gradient[:, -1] = (slope * log_sum).sum(axis=1)
         hessian[:, -1, -1] = (outer_curvature * log_sum**2).sum(axis=1)
@@ -112,7 +112,8 @@ def _descend(
         if active.size == 0:
             break
         w = weights[active] if weights.shape[0] == n_starts else weights
-        gradient, hessian, diagonal = _derivatives(form, theta[active], x, y, w, delta, space)
+        own_x, own_y = (x[active], y[active]) if x.ndim == 3 else (x, y)
+        gradient, hessian, diagonal = _derivatives(form, theta[active], own_x, own_y, w, delta, space)
         diagonal = np.maximum(diagonal, 1e-9 * diagonal.max(axis=1, keepdims=True) + 1e-300)
         index = np.arange(form.n_parameters)
         hessian[:, index, index] += damping[active, None] * diagonal
@@ -124,7 +125,7 @@ def _descend(
         descent = -(gradient * step).sum(axis=1)
         decrement[active] = np.abs(descent)
         trial = theta[active] + step
-        value = _objective(form, trial, x, y, w, delta, space)
+        value = _objective(form, trial, own_x, own_y, w, delta, space)
         better = (descent > 0) & (value <= objective[active])
         accepted = active[better]
         theta[accepted] = trial[better]
@@ -153,19 +154,21 @@ def minimise_huber(
     """Minimise the weighted mean Huber loss of `form` over `y`, once per row of `starts` [R, p].
 
     `x` [n, K] are logged axes; `y` [n] is the log response (space="log") or the response itself (space="linear");
-    `weights` [R, n] or [1, n], each row rescaled to sum to one. Starts are carried from a wide Huber threshold
-    (`widths` times `delta`) down to `delta`, so that far starts see a smooth problem first.
+    both may have a leading axis [R, ...], which gives every start its own points. `weights` [R, n] or [1, n], each row
+    rescaled to sum to one. Starts are carried from a wide Huber threshold (`widths` times `delta`) down to `delta`, so
+    that far starts see a smooth problem first. A start's solution does not depend on the starts beside it.
     """
-    weights = np.ones((1, y.size)) if weights is None else weights
+    weights = np.ones((1, y.shape[-1])) if weights is None else weights
     weights = weights / weights.sum(axis=1, keepdims=True)
     chunks = []
     for low in range(0, starts.shape[0], CHUNK):
         part = slice(low, low + CHUNK)
         w = weights[part] if weights.shape[0] > 1 else weights
+        own_x, own_y = (x[part], y[part]) if x.ndim == 3 else (x, y)
         theta = starts[part]
         for width in widths:
-            theta = _descend(form, theta, x, y, w, delta * width, space, 25, 1e-4).theta
-        chunks.append(_descend(form, theta, x, y, w, delta, space, max_iter, tol))
+            theta = _descend(form, theta, own_x, own_y, w, delta * width, space, 25, 1e-4).theta
+        chunks.append(_descend(form, theta, own_x, own_y, w, delta, space, max_iter, tol))
     return Solution(
         np.concatenate([c.theta for c in chunks]),
         np.concatenate([c.objective for c in chunks]),

@@ -8,10 +8,9 @@ import pytest
 from features.errors import DataError
 from models.laws.benchmark import (
     BenchmarkLaw,
+    PowerLawOffset,
     _fit_between,
     fit_benchmark,
-    power_law_fit_predict,
-    power_law_offset,
     r_squared,
     report_benchmark,
 )
@@ -50,7 +49,8 @@ def test_models_at_chance_do_not_bend_the_law(lower_is_better: bool) -> None:
     scores = scores + np.random.default_rng(1).normal(0, 0.005, 80)
     fit = fit_benchmark(N, D, scores, lower_is_better=lower_is_better)
     assert fit.law.worst == pytest.approx(worst, abs=0.03)
-    to_the_end = _fit_between(np.log(N), np.log(D), scores, best, 2.0 if lower_is_better else 0.0)
+    end = np.array([2.0 if lower_is_better else 0.0])
+    to_the_end = _fit_between(np.log(N)[None], np.log(D)[None], scores[None], best, end)[0]
     assert fit.mae < 0.8 * np.abs(to_the_end.predict(N, D) - scores).mean()
     assert fit.r2 > 0.95
 
@@ -69,26 +69,31 @@ def test_offset_looks_at_its_training_rows_only() -> None:
     train, test = np.arange(0, 80, 2), np.arange(1, 80, 2)
     changed = scores.copy()
     changed[test] = RNG.permutation(scores[test])
-    first = power_law_offset(np.log(N), np.log(D), scores)(train)
-    second = power_law_offset(np.log(N), np.log(D), changed)(train)
+    first = PowerLawOffset.of(np.log(N), np.log(D), scores)(train)
+    second = PowerLawOffset.of(np.log(N), np.log(D), changed)(train)
     assert first.shape == (80,) and (first == second).all()
-    assert (power_law_offset(np.log(N), np.log(D), scores)(test) != first).any()
+    assert (PowerLawOffset.of(np.log(N), np.log(D), scores)(test) != first).any()
 
 
 def test_offset_is_deterministic_and_indifferent_to_the_tokens_unit_and_to_row_order() -> None:
     scores = np.clip(1 / (1 + ODDS) + RNG.normal(0, 0.03, 80), 0, 1)
     train = np.arange(60)
-    plain = power_law_offset(np.log(N), np.log(D), scores)(train)
-    billions = power_law_offset(np.log(N), np.log(D / 1e9), scores)(train)
-    assert (power_law_offset(np.log(N), np.log(D), scores)(train) == plain).all()
+    plain = PowerLawOffset.of(np.log(N), np.log(D), scores)(train)
+    billions = PowerLawOffset.of(np.log(N), np.log(D / 1e9), scores)(train)
+    assert (PowerLawOffset.of(np.log(N), np.log(D), scores)(train) == plain).all()
     assert billions == pytest.approx(plain, abs=1e-6)
-    assert power_law_offset(np.log(N), np.log(D), scores)(train[::-1]) == pytest.approx(plain, abs=1e-6)
+    assert PowerLawOffset.of(np.log(N), np.log(D), scores)(train[::-1]) == pytest.approx(plain, abs=1e-6)
 
 
-def test_fit_predict_agrees_with_the_offset() -> None:
-    scores, rows = 1 / (1 + ODDS), np.column_stack([np.log(N), np.log(D)])
-    predicted = power_law_fit_predict(rows[:60], scores[:60], rows[60:])
-    assert predicted == pytest.approx(power_law_offset(rows[:, 0], rows[:, 1], scores)(np.arange(60))[60:])
+def test_fits_beside_others_are_the_fits_alone() -> None:
+    scores = np.clip(1 / (1 + ODDS) + RNG.normal(0, 0.03, 80), 0, 1)
+    training_sets = [np.sort(RNG.permutation(80)[:size]) for size in (53, 54, 36, 35, 53, 6)]
+    together = PowerLawOffset.of(np.log(N), np.log(D), scores)
+    together.fit(training_sets)
+    for rows in training_sets:
+        alone = PowerLawOffset.of(np.log(N), np.log(D), scores)(rows)
+        assert (together(rows) == alone).all()
+        assert len(together.known) == len(training_sets)  # remembered, not fitted again
 
 
 def test_a_benchmark_that_ignores_scale_is_no_error_and_explains_nothing() -> None:
@@ -119,17 +124,17 @@ def test_bad_scores_are_refused(scores: np.ndarray, words: str) -> None:
     with pytest.raises(DataError, match=words):
         fit_benchmark(N, D, scores, lower_is_better=False)
     with pytest.raises(DataError, match=words):
-        power_law_offset(np.log(N), np.log(D), scores)
+        PowerLawOffset.of(np.log(N), np.log(D), scores)
 
 
 def test_missing_counts_and_base_ten_and_tiny_folds_are_refused() -> None:
     scores = np.full(80, 0.5)
     with pytest.raises(DataError, match=r"log_d\[5\] = nan"):
-        power_law_offset(np.log(N), np.where(np.arange(80) == 5, np.nan, np.log(D)), scores)
+        PowerLawOffset.of(np.log(N), np.where(np.arange(80) == 5, np.nan, np.log(D)), scores)
     with pytest.raises(DataError, match="base 10"):
-        power_law_offset(np.log10(N), np.log10(D), scores)
+        PowerLawOffset.of(np.log10(N), np.log10(D), scores)
     with pytest.raises(DataError, match="5 training rows"):
-        power_law_offset(np.log(N), np.log(D), scores)(np.arange(5))
+        PowerLawOffset.of(np.log(N), np.log(D), scores)(np.arange(5))
     with pytest.raises(DataError, match="millions or billions"):
         fit_benchmark(N, D / 1e9, scores, lower_is_better=False)
 
@@ -138,7 +143,7 @@ def test_a_fit_is_cheap() -> None:
     """A fold's fit is a few milliseconds: 7,800 of them (50 seeds, 12 training sets, 13 benchmarks) are well under a
     minute. Held as a generous bound, so that a loaded machine does not fail it."""
     scores = np.clip(1 / (1 + ODDS) + RNG.normal(0, 0.03, 80), 0, 1)
-    offset = power_law_offset(np.log(N), np.log(D), scores)
+    offset = PowerLawOffset.of(np.log(N), np.log(D), scores)
     offset(np.arange(60))
     begin = time.process_time()
     for i in range(20):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.laws.benchmark import power_law_offset
+from models.laws.benchmark import PowerLawOffset
 from models.nested import Protocol, nested_cv
 
 PROTOCOL = Protocol(
@@ -18,5 +18,5 @@ def test_trees_on_the_residual_of_a_law_need_only_learn_what_scale_leaves() -> N
     scores = np.clip(1 / (1 + odds) + rng.normal(0, 0.01, 90), 0, 1)
     x = np.column_stack([log_n, log_d, code])
     alone = nested_cv(x, scores, [0, 1, 2], PROTOCOL)
-    with_law = nested_cv(x, scores, [0, 1, 2], PROTOCOL, offset=power_law_offset(log_n, log_d, scores))
+    with_law = nested_cv(x, scores, [0, 1, 2], PROTOCOL, offset=PowerLawOffset.of(log_n, log_d, scores))
     assert float(np.mean(with_law.mae)) < 0.8 * float(np.mean(alone.mae))
