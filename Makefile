@@ -6,6 +6,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := False
 export DVC_NO_ANALYTICS := 1
+# Compiled modules are kept even where the environment says otherwise: without them every stage compiles its imports
+# again, which makes the whole pipeline half as fast.
+unexport PYTHONDONTWRITEBYTECODE
 # Nothing is written outside the clone, unless the places for it are there and writable.
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.cache/dvc
 export TMPDIR := $(shell t=$${TMPDIR:-/tmp}; test -w $$t && echo $$t || { mkdir -p $(CURDIR)/.cache/tmp && echo $(CURDIR)/.cache/tmp; })

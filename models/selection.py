@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 from typing import Protocol as Interface
 
@@ -149,25 +150,26 @@ def _score_sets(task: Task, rule: Rule, feature_sets: Sequence[tuple[str, ...]])
     return np.array([result.mae for result in results])
 
 
-def recheck(task: Task, path: Sequence[Step], rule: Rule, n_candidates: int = 2) -> None:
+def recheck(task: Task, path: Sequence[Step], rule: Rule, spread: Spread, n_candidates: int = 2) -> None:
     """Hold a sample of a selection against XGBoost, the library of record: the chosen features and `n_candidates` of
     the candidates that were tried, on the first seed. ArithmeticError when a prediction differs in one bit."""
     tried = [(*step.base, candidate.feature) for step in path for candidate in step.candidates]
     rng = np.random.default_rng(len(tried))
     picked = [tried[i] for i in rng.choice(len(tried), size=min(n_candidates, len(tried)), replace=False)]
-    splits = [random_splits(len(task.scores), 0, rule.protocol)]
-    for features in (selected(path), *picked):
-        columns = task.columns(features)
-        ours, theirs = (
-            nested_cv(columns, task.scores, splits, rule.protocol, learner=LEARNERS[name])
-            for name in ("engine", "xgboost")
+    spread.map(partial(_recheck_one, task, rule), (selected(path), *picked))
+
+
+def _recheck_one(task: Task, rule: Rule, features: Sequence[str]) -> None:
+    columns, splits = task.columns(features), [random_splits(len(task.scores), 0, rule.protocol)]
+    ours, theirs = (
+        nested_cv(columns, task.scores, splits, rule.protocol, learner=LEARNERS[name]) for name in ("engine", "xgboost")
+    )
+    if not np.array_equal(ours.predictions, theirs.predictions) or not np.array_equal(ours.cell, theirs.cell):
+        worst = float(np.abs(ours.predictions - theirs.predictions).max())
+        raise ArithmeticError(
+            f"{task.benchmark}: engine and XGBoost differ by up to {worst:.3g} on {', '.join(features)}; "
+            "the selection cannot be trusted (is this XGBoost version the locked one?)"
         )
-        if not np.array_equal(ours.predictions, theirs.predictions) or not np.array_equal(ours.cell, theirs.cell):
-            worst = float(np.abs(ours.predictions - theirs.predictions).max())
-            raise ArithmeticError(
-                f"{task.benchmark}: engine and XGBoost differ by up to {worst:.3g} on {', '.join(features)}; "
-                "the selection cannot be trusted (is this XGBoost version the locked one?)"
-            )
 
 
 def stability(

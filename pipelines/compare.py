@@ -11,6 +11,7 @@ from features.schema import BENCHMARKS
 from models.cards import TITLES
 from models.comparison import Inputs, error_table, figure_table, metrics, report
 from models.figures import error_by_benchmark, predicted_against_actual, seed_distribution
+from models.parallel import Spread
 from models.reading import fold_matrix
 from pipelines._params import load_params
 from pipelines._paths import ERRORS, NESTED, PREDICTORS, REPORTS, SELECTED
@@ -30,15 +31,20 @@ def main() -> None:
     write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, sections()))
     titles = TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
     write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), titles))
-    for benchmark, given in inputs.items():
-        for predictor in given.errors["predictor"].unique():
-            title, folder = f"{titles[benchmark]}: {titles[predictor]}", REPORTS / "runs" / benchmark / predictor
-            mine = given.predictions[given.predictions["predictor"] == predictor]
-            shown = predicted_against_actual(mine[mine["scheme"] == "random"], title)
-            write_figure(folder / "predicted_against_actual.png", shown)
-            names = dict.fromkeys(("scaling_laws", predictor))
-            per_seed = {titles[name]: fold_matrix(given.errors, name, "random").mean(axis=1) for name in names}
-            write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, titles[benchmark]))
+    Spread("loky", params.parallel.workers).map(draw_runs, params.benchmarks)
+
+
+def draw_runs(benchmark: str) -> None:
+    """Draw what each predictor's run shows, for one benchmark."""
+    given, titles = read_inputs(benchmark), TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
+    for predictor in given.errors["predictor"].unique():
+        title, folder = f"{titles[benchmark]}: {titles[predictor]}", REPORTS / "runs" / benchmark / predictor
+        mine = given.predictions[given.predictions["predictor"] == predictor]
+        shown = predicted_against_actual(mine[mine["scheme"] == "random"], title)
+        write_figure(folder / "predicted_against_actual.png", shown)
+        names = dict.fromkeys(("scaling_laws", predictor))
+        per_seed = {titles[name]: fold_matrix(given.errors, name, "random").mean(axis=1) for name in names}
+        write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, titles[benchmark]))
 
 
 def read_inputs(benchmark: str) -> Inputs:

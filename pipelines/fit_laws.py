@@ -6,6 +6,9 @@ reports/laws/<study>.json (constants with intervals, what was left out, extrapol
 splits) and three plots, and reports/laws/benchmarks.json (how much of each benchmark is just scale).
 """
 
+from functools import partial
+from operator import call
+
 import numpy as np
 
 from features.catalog import SCALE
@@ -13,8 +16,9 @@ from features.schema import BENCHMARKS
 from models.laws.benchmark import fit_benchmark, report_benchmark
 from models.laws.figures import draw_axes, draw_fit, draw_isoflop
 from models.laws.studies import best_fit, fit_study, report_study
+from models.parallel import Spread
 from pipelines._losses import bundled_runs
-from pipelines._params import load_params
+from pipelines._params import FitLaws, Params, load_params
 from pipelines._paths import LAWS
 from pipelines._stage import atomic, run_stage, write_json
 from pipelines._tables import read_task
@@ -25,20 +29,28 @@ FIGURES = {"isoflop": draw_isoflop, "axes": draw_axes, "fit": draw_fit}
 def main() -> None:
     """Write each study's report and plots, and the benchmarks' power laws."""
     params = load_params()
-    cfg = params.fit_laws
-    for slug, runs in bundled_runs().items():
-        study = fit_study(runs, leave_out=cfg.leave_out.get(slug, 0), n_bootstrap=cfg.bootstrap)
-        report = report_study(
-            study,
-            budgets_flops=cfg.budgets_flops,
-            level=cfg.level,
-            fit_up_to_params=cfg.fit_up_to_params.get(slug),
-            n_bootstrap=cfg.bootstrap,
-        )
-        write_json(LAWS / f"{slug}.json", report)
-        for name, draw in FIGURES.items():
-            with atomic(LAWS / f"{slug}_{name}.png") as path:
-                draw(best_fit(study), study.runs, path)
+    work = [partial(write_study, slug, params.fit_laws) for slug in bundled_runs()]
+    Spread("loky", params.parallel.workers).map(call, [*work, partial(write_benchmarks, params)])
+
+
+def write_study(slug: str, cfg: FitLaws) -> None:
+    """Fit one study; write its report and plots."""
+    study = fit_study(bundled_runs()[slug], leave_out=cfg.leave_out.get(slug, 0), n_bootstrap=cfg.bootstrap)
+    report = report_study(
+        study,
+        budgets_flops=cfg.budgets_flops,
+        level=cfg.level,
+        fit_up_to_params=cfg.fit_up_to_params.get(slug),
+        n_bootstrap=cfg.bootstrap,
+    )
+    write_json(LAWS / f"{slug}.json", report)
+    for name, draw in FIGURES.items():
+        with atomic(LAWS / f"{slug}_{name}.png") as path:
+            draw(best_fit(study), study.runs, path)
+
+
+def write_benchmarks(params: Params) -> None:
+    """Fit and write the benchmarks' power laws."""
     benchmarks = {}
     for slug in params.benchmarks:
         task = read_task(slug)
@@ -48,7 +60,7 @@ def main() -> None:
             1e9 * tokens_billions,
             task.scores,
             lower_is_better=BENCHMARKS[slug].lower_is_better,
-            n_bootstrap=cfg.benchmark_bootstrap,
+            n_bootstrap=params.fit_laws.benchmark_bootstrap,
         )
         benchmarks[slug] = report_benchmark(fit)
     write_json(LAWS / "benchmarks.json", benchmarks)

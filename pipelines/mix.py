@@ -13,12 +13,15 @@ from models.trajectories.verdict import findings_table
 from pipelines._params import load_params
 from pipelines._paths import MIXTURES
 from pipelines._stage import run_stage, write_csv, write_figure, write_json
+from pipelines._tables import spread_of
 
 
 def main() -> None:
     """Write the study of mixtures."""
-    cfg = load_params().mix
-    study = mix(read_raw(MIXTURE_LOSSES), read_raw(MIXTURE_DOMAINS), MixSettings(**cfg.model_dump()))
+    params = load_params()
+    cfg = params.mix
+    losses, domains = read_raw(MIXTURE_LOSSES), read_raw(MIXTURE_DOMAINS)
+    study = mix(losses, domains, MixSettings(**cfg.model_dump()), spread_of(params))
     for name, table in study.tables.items():
         write_csv(MIXTURES / f"{name}.csv", table)
     write_csv(MIXTURES / "findings.csv", findings_table(study.findings))

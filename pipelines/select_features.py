@@ -37,7 +37,7 @@ def main() -> None:
 
         done = [Step.from_dict(step) for step in record.done]
         path = forward_select(task, SCALE, candidates, rule, spread, done, keep, record.progress.scored)
-        recheck(task, path, rule)
+        recheck(task, path, rule, spread)
         resampled = stability(task, SCALE, candidates, rule, spread, cfg.stability_resamples)
         steps = [step.to_dict() for step in path]
         out[predictor] = {"features": selected(path), "path": steps, "stability": resampled}

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from features.errors import ConfigError, DataError
 from models.arrays import Floats, finite
 from models.mixtures.constraints import MixtureLimits, distance, minimise, nearest_mixture
 from models.mixtures.predict import DomainLoss, ExponentialMixing, LinearMixing, TreeMixing, fit_predictor, mixtures
+from models.parallel import HERE, Spread
 from models.trajectories.perplexity import Interval
 
 
@@ -139,6 +141,27 @@ class ChoiceSpread:
     gain_nats: Interval
 
 
+@dataclass(frozen=True)
+class _Refit:
+    """One refit on resampled mixtures: its own best weights, its loss for the chosen mixture and that one's gain."""
+
+    name: str
+    weights: Floats
+    losses_nats: Floats
+    importance: Floats
+    allowed: MixtureLimits
+    chosen: Floats
+    n_candidates: int
+    n_averaged: int
+    seed: int
+
+    def __call__(self, pick: npt.NDArray[np.int64]) -> tuple[Floats, float, float]:
+        refit = fit_predictor(self.name, self.weights[pick], self.losses_nats[pick])
+        best = best_mixture(refit, self.importance, self.allowed, self.n_candidates, self.n_averaged, self.seed)
+        here = describe(refit, self.importance, self.allowed, self.chosen)
+        return best.weights, here.loss_nats, here.reference_loss_nats - here.loss_nats
+
+
 def choice_spread(
     name: str,
     weights: ArrayLike,
@@ -151,12 +174,13 @@ def choice_spread(
     seed: int = 0,
     n_candidates: int = 20_000,
     n_averaged: int = 100,
+    spread: Spread = HERE,
 ) -> ChoiceSpread:
     """Percentile intervals of a choice over `n_refits` refits of predictor `name` on resampled mixtures.
 
     `weights` (n, n_domains) and `losses_nats` (n, n_losses) are what the choice was fitted on. Says how far the choice
     hangs on the proxies drawn; a law of the wrong form is wrong in every refit, so read it beside the held-out error.
-    Raises DataError on bad input or fewer than 5 refits.
+    The refits are spread over workers. Raises DataError on bad input or fewer than 5 refits.
     """
     if n_refits < 5:
         raise DataError(f"n_refits: {n_refits}, a spread needs at least 5")
@@ -164,14 +188,9 @@ def choice_spread(
     y = finite("losses_nats", losses_nats, (len(w), len(v)))
     wanted = v > 0  # losses that do not count are not refitted
     rng = np.random.default_rng(seed)
-    best, losses, gains = [], [], []
-    for _ in range(n_refits):
-        pick = rng.integers(0, len(w), len(w))
-        refit = fit_predictor(name, w[pick], y[pick][:, wanted])
-        best.append(best_mixture(refit, v[wanted], allowed, n_candidates, n_averaged, seed).weights)
-        here = describe(refit, v[wanted], allowed, choice.weights)
-        losses.append(here.loss_nats)
-        gains.append(here.reference_loss_nats - here.loss_nats)
+    picks = [rng.integers(0, len(w), len(w)) for _ in range(n_refits)]
+    work = _Refit(name, w, y[:, wanted], v[wanted], allowed, choice.weights, n_candidates, n_averaged, seed)
+    best, losses, gains = zip(*spread.without_gil.map(work, picks), strict=True)
     tail = (1.0 - level) / 2.0
     ends = np.quantile(np.array(best), [tail, 1.0 - tail], axis=0)
     gain = choice.reference_loss_nats - choice.loss_nats

@@ -22,6 +22,7 @@ from models.mixtures.predict import (
     rank_predictors,
     transfer_check,
 )
+from models.parallel import HERE, Spread
 from models.trajectories.verdict import FU, NOT_TESTABLE, Finding, verdict
 
 WEIGHT, LOSS = "weight_", "loss_nats_"
@@ -58,7 +59,7 @@ class MixStudy:
     findings: list[Finding]
 
 
-def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings) -> MixStudy:
+def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spread: Spread = HERE) -> MixStudy:
     """All measurements on the mixture-loss and mixture-domain tables (their schemas' columns).
 
     Fits on the `train` rows, ranks on the `test` rows. Raises DataError when a split is empty or a domain has no
@@ -83,7 +84,7 @@ def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings) -> M
     high = repetition_bounds(facts["raw_size_gib"].to_numpy(), s.budget_gib, s.max_epochs)
     allowed = limits(natural, high=high, kind=s.kind, max_distance=s.max_distance)
     importance = importance_of(targets, s.targets or targets)
-    best, judged = _best(fitted, w, y, importance, allowed, names, s)
+    best, judged = _best(fitted, w, y, importance, allowed, names, s, spread)
     ranks = pd.DataFrame(
         [
             {"predictor": r.predictor, "loss": r.loss, "spearman": r.spearman.estimate, "spearman_low": r.spearman.low,
@@ -118,6 +119,7 @@ def _best(
     allowed: MixtureLimits,
     names: list[str],
     s: MixSettings,
+    workers: Spread,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Each predictor's best mixture with its spread, one row a domain; and what every predictor says of it."""
     weights, judged = [], []
@@ -125,7 +127,7 @@ def _best(
         choice = best_mixture(predictor, importance, allowed, s.candidates, seed=s.seed)
         refits = s.tree_refits if name == "lightgbm" else s.refits
         spread = choice_spread(
-            name, w, y, importance, allowed, choice, refits, s.level, s.seed, n_candidates=s.candidates
+            name, w, y, importance, allowed, choice, refits, s.level, s.seed, s.candidates, spread=workers
         )
         for i, domain in enumerate(names):
             weights.append({"predictor": name, "domain": domain, "natural": allowed.reference[i],

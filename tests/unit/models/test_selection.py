@@ -11,7 +11,7 @@ from features.catalog import SCALE
 from features.encoding import Encoding
 from models.learners import XGBoostLearner
 from models.nested import Protocol, nested_cv, random_splits
-from models.parallel import Spread
+from models.parallel import HERE, Spread
 from models.selection import Rule, Step, forward_select, recheck, selected, stability
 from models.task import Task
 
@@ -180,10 +180,10 @@ def test_noise_is_seldom_chosen() -> None:
 def test_a_sample_is_held_against_xgboost(small_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = Rule(Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(10,)), 1, 1e-4)
     path = forward_select(small_task, ("total_params", "tokens_billions"), ("d_model", "pct_code"), rule, Spread())
-    recheck(small_task, path, rule)
+    recheck(small_task, path, rule, HERE)
     monkeypatch.setattr(XGBoostLearner, "predict", _zeros)
     with pytest.raises(ArithmeticError, match="engine and XGBoost differ"):
-        recheck(small_task, path, rule)
+        recheck(small_task, path, rule, HERE)
 
 
 def _zeros(
