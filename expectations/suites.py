@@ -22,7 +22,6 @@ from features.schema import (
     MODELS,
     PRETRAINING,
     PUBLISHED_DESIGN,
-    RAW_TABLES,
     SCORE_BOUNDS,
     SCORES,
     SHARES,
@@ -178,8 +177,3 @@ _EXTRA: dict[str, Callable[[Suite], None]] = {
     SCORES.name: _score_bounds,
     LOSS_POINTS.name: _flops_agree,
 }
-
-
-def all_suites(model_ids: list[str]) -> dict[str, Suite]:
-    """The suites of every raw table."""
-    return {name: suite_for(table, model_ids) for name, table in RAW_TABLES.items()}

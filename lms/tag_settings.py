@@ -1,16 +1,10 @@
-"""The settings of tagging, as the `tag` section of params.yaml holds them, and the taggers they describe. Unknown keys
-are refused. A tagger that is not set up is left out, and the row says so; nothing is downloaded."""
+"""The settings of tagging, as the `tag` section of params.yaml holds them. Unknown keys are refused."""
 
 import hashlib
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-if TYPE_CHECKING:
-    from lms.domains import DomainClassifier
-    from lms.tag import Taggers
 
 
 class _Section(BaseModel):
@@ -93,40 +87,3 @@ def tag_fingerprint(sample_fingerprint: str, settings: TagSettings) -> str:
         }
     )
     return hashlib.sha256(json.dumps([sample_fingerprint, dump], sort_keys=True).encode()).hexdigest()[:16]
-
-
-def open_taggers(settings: TagSettings) -> "Taggers":
-    """The taggers that the settings describe, loaded. Raises ConfigError where one cannot be loaded."""
-    from lms.classifier import load_classifier
-    from lms.language import py3langid_detector
-    from lms.parse import StanzaParser
-    from lms.tag import Taggers
-
-    parser, education = settings.parser, settings.education
-    return Taggers(
-        detector=py3langid_detector(),
-        parser=StanzaParser(parser.languages, Path(parser.model_dir) if parser.model_dir else None, settings.device)
-        if parser.languages
-        else None,
-        education=load_classifier(
-            education.model, education.revision, settings.device, education.batch_size, education.max_tokens
-        )
-        if education.model
-        else None,
-        domains=_domains(settings),
-    )
-
-
-def _domains(settings: TagSettings) -> "DomainClassifier | None":
-    from lms.classifier import load_classifier
-    from lms.domains import EndpointDomains, LocalDomains
-    from lms.endpoint import AnswerCache, Endpoint
-
-    domains = settings.domains
-    if domains.classifier == "endpoint":
-        return EndpointDomains(Endpoint(domains.endpoint, AnswerCache(Path(settings.answers))))
-    if domains.classifier == "local":
-        local = domains.local
-        classifier = load_classifier(local.model, local.revision, settings.device, local.batch_size, local.max_tokens)
-        return LocalDomains(classifier, local.label_map)
-    return None

@@ -35,15 +35,16 @@ def error_by_benchmark(table: Mapping[str, Mapping[str, Interval]], titles: Mapp
     """Mean MAE relative to the median predictor, one row of dots per benchmark (`table`: benchmark -> predictor ->
     interval; `titles`: names of both). Left is better; 1 is the median."""
     predictors = list(next(iter(table.values())))
-    figure, axes = _axes(9, 0.52 * len(table) + 1.6)
+    figure, axes = _axes(9, 0.62 * len(table) + 1.6)
+    offsets = np.linspace(-0.3, 0.3, len(predictors))  # each predictor has its own line, so that no dot hides another
     for row, (_, intervals) in enumerate(table.items()):
         base = intervals["median"].mean
-        axes.plot([min(i.mean for i in intervals.values()) / base, 1], [row, row], color="#e2e8f0", lw=2, zorder=0)
-        for predictor, colour in zip(predictors, PALETTE, strict=False):
+        axes.axhspan(row - 0.42, row + 0.42, color="#edf2f7", lw=0, zorder=0)
+        for predictor, colour, offset in zip(predictors, PALETTE, offsets, strict=False):
             interval = intervals[predictor]
             label = titles[predictor] if row == 0 else None
-            axes.plot(interval.mean / base, row, "o", color=colour, ms=7, label=label)
-            axes.plot([interval.low / base, interval.high / base], [row, row], color=colour, lw=2)
+            axes.plot(interval.mean / base, row + offset, "o", color=colour, ms=4.5, label=label)
+            axes.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
     axes.set_yticks(range(len(table)), [titles[benchmark] for benchmark in table])
     axes.invert_yaxis()
     axes.set_xlabel("mean absolute error / error of the median (nested cross-validation, 95 % interval over seeds)")

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import ConfigError
 from models import engine
 from models.engine import Cell, FloatArray, FoldRows, IndexArray
 
@@ -41,19 +40,22 @@ class Learner(Protocol):
         ...
 
 
-def errors_fold_by_fold(
-    learner: Learner, table: Any, columns: IndexArray, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell]
-) -> NDArray[np.float64]:
-    """`Learner.errors` by one `predict` per fold, added up row by row as the engine's compiled loop does."""
-    n_folds = folds.train_starts.size - 1
-    errors = np.empty((len(cells), n_folds))
-    for f, target in enumerate(np.broadcast_to(targets, (n_folds, targets.shape[1]))):
-        train = folds.train[folds.train_starts[f] : folds.train_starts[f + 1]]
-        test = folds.test[folds.test_starts[f] : folds.test_starts[f + 1]]
-        predicted = learner.predict(table, columns, target, train, test, cells)
-        off = np.abs(predicted.astype(np.float64) - target[test])
-        errors[:, f] = np.cumsum(off, axis=1)[:, -1] / test.size
-    return errors
+class FoldByFold:
+    """What the libraries share: `Learner.errors` by one `predict` per fold."""
+
+    def errors(
+        self: Learner, table: Any, columns: IndexArray, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell]
+    ) -> NDArray[np.float64]:
+        """As `Learner.errors`; errors are added up row by row, as the engine's compiled loop does."""
+        n_folds = folds.train_starts.size - 1
+        errors = np.empty((len(cells), n_folds))
+        for f, target in enumerate(np.broadcast_to(targets, (n_folds, targets.shape[1]))):
+            train = folds.train[folds.train_starts[f] : folds.train_starts[f + 1]]
+            test = folds.test[folds.test_starts[f] : folds.test_starts[f + 1]]
+            predicted = self.predict(table, columns, target, train, test, cells)
+            off = np.abs(predicted.astype(np.float64) - target[test])
+            errors[:, f] = np.cumsum(off, axis=1)[:, -1] / test.size
+        return errors
 
 
 class EngineTable(NamedTuple):
@@ -107,7 +109,7 @@ def _trees_by_ensemble(cells: Sequence[Cell]) -> dict[tuple[float, int], int]:
 
 
 @dataclass(frozen=True)
-class XGBoostLearner:
+class XGBoostLearner(FoldByFold):
     """XGBoost, one thread: the library of record, and the learner for tables too large for the engine."""
 
     name: str = "xgboost"
@@ -142,19 +144,9 @@ class XGBoostLearner:
             ]
         )
 
-    def errors(
-        self,
-        table: NDArray[np.float32],
-        columns: IndexArray,
-        targets: FloatArray,
-        folds: FoldRows,
-        cells: Sequence[Cell],
-    ) -> NDArray[np.float64]:
-        return errors_fold_by_fold(self, table, columns, targets, folds, cells)
-
 
 @dataclass(frozen=True)
-class LightGBMLearner:
+class LightGBMLearner(FoldByFold):
     """LightGBM as the cross-check: the same grid, leaves down to one row, as many leaves as the depth allows."""
 
     name: str = "lightgbm"
@@ -209,23 +201,6 @@ class LightGBMLearner:
             ]
         )
 
-    def errors(
-        self,
-        table: NDArray[np.float64],
-        columns: IndexArray,
-        targets: FloatArray,
-        folds: FoldRows,
-        cells: Sequence[Cell],
-    ) -> NDArray[np.float64]:
-        return errors_fold_by_fold(self, table, columns, targets, folds, cells)
-
 
 ENGINE = EngineLearner()
 LEARNERS: dict[str, Learner] = {learner.name: learner for learner in (ENGINE, XGBoostLearner(), LightGBMLearner())}
-
-
-def learner_named(name: str) -> Learner:
-    """The learner of that name; raises ConfigError for an unknown one."""
-    if name not in LEARNERS:
-        raise ConfigError(f"learner {name!r} is unknown; expected one of {', '.join(sorted(LEARNERS))}")
-    return LEARNERS[name]

@@ -50,8 +50,9 @@ def answers(query: Mapping[str, Any], benchmarks: Sequence[str], level: float | 
     if unknown:
         raise ConfigError(f"--benchmark: unknown {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     _encoding().check_query(query)  # a wrong question is told before anything is looked up
+    asked = list(benchmarks or load_params().benchmarks)  # outside a workspace this says so, before a store is made
     store, found = Store(), []
-    for benchmark in benchmarks or load_params().benchmarks:
+    for benchmark in asked:
         name = f"foretell-{benchmark}"
         for alias in (CHAMPION, CANDIDATE):
             version = store.alias(name, alias)
@@ -105,7 +106,8 @@ def print_answers(found: Sequence[Answer]) -> None:
 
 def print_status() -> None:
     """A table of what is registered, and where the language models' figures come from."""
-    store, params = Store(), load_params()
+    params = load_params()
+    store = Store()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("benchmark", "champion", "candidate", "MAE", "new families", "coverage", "data", "note"):
         table.add_column(heading, justify="right" if heading in ("MAE", "new families", "coverage") else "left")

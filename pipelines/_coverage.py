@@ -14,8 +14,8 @@ def print_coverage() -> None:
 
     Raises DataError when a benchmark is not fitted yet.
     """
-    print("| benchmark | held-out models | held-out families | both | mean width, models | mean width, families |")
-    print("|---|---|---|---|---|---|")
+    lines = ["| benchmark | held-out models | held-out families | both | mean width, models | mean width, families |"]
+    lines.append("|---|---|---|---|---|---|")
     within = {"models": 0, "families": 0, "coverage": 0}
     benchmarks = load_params().benchmarks
     for benchmark in benchmarks:
@@ -26,6 +26,7 @@ def print_coverage() -> None:
             within[name] += abs(float(gate.figures[name]) - found["level"]) <= COVERAGE_TOLERANCE + 1e-9
         shown = [f"{100 * float(gate.figures[name]):.1f}" for name in ("models", "families", "coverage")]
         widths = [f"{one['mean_width']:.3f}" for one in (models, families)]
-        print(f"| {BENCHMARKS[benchmark].title} | {' | '.join([*shown, *widths])} |")
+        lines.append(f"| {BENCHMARKS[benchmark].title} | {' | '.join([*shown, *widths])} |")
     words = ", ".join(f"{name} {count}" for name, count in within.items())
+    print("\n".join(lines))
     print(f"\nwithin 3 points of nominal, of {len(benchmarks)} benchmarks: {words.replace('coverage', 'both')}")

@@ -42,6 +42,8 @@ def own_runs(path: Path) -> Runs:
         frame = pd.read_csv(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a CSV table: {str(error).strip()}") from None
     missing = [name for name in OWN_COLUMNS if name not in frame.columns]

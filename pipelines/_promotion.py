@@ -48,14 +48,19 @@ class Plan:
         return tuple(gate.name for gate in self.gates if not gate.passed)
 
 
+def check_benchmarks(names: Sequence[str]) -> None:
+    """Raise ConfigError for a benchmark that is not known."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise ConfigError(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+
+
 def plan(store: Store, benchmarks: Sequence[str], version: str) -> list[Plan]:
     """Check every gate of each benchmark's candidate (or of `version`), moving nothing.
 
     Raises TrackingError when there is no such version, ConfigError for an unknown benchmark.
     """
-    unknown = [benchmark for benchmark in benchmarks if benchmark not in BENCHMARKS]
-    if unknown:
-        raise ConfigError(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    check_benchmarks(benchmarks)
     chosen = {benchmark: _version(store, f"foretell-{benchmark}", version) for benchmark in benchmarks}
     befores = {benchmark: champion(store, str(found.name)) for benchmark, found in chosen.items()}
     fresh = {benchmark: found for benchmark, found in chosen.items() if befores[benchmark] != str(found.version)}

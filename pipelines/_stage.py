@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from features.errors import ConfigError, DataError, ForetellError
 
@@ -135,16 +135,18 @@ def read_yaml(path: Path) -> Any:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: not there yet; `dvc repro` writes it") from None
+    except YAMLError as error:
+        raise DataError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """The table in `path`; DataError says how to make it when it is missing or broken."""
+def read_parquet(path: Path, writer: str = "dvc repro") -> pd.DataFrame:
+    """The table in `path`; DataError says which command (`writer`) makes it when it is missing or broken."""
     try:
         return pd.read_parquet(path)
     except FileNotFoundError:
-        raise DataError(f"{path}: not there yet; `dvc repro` writes it") from None
+        raise DataError(f"{path}: not there yet; `{writer}` writes it") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as Parquet ({error}); delete it and run `dvc repro`") from None
+        raise DataError(f"{path}: not readable as Parquet ({error}); delete it and run `{writer}`") from None
 
 
 def write_figure(path: Path, figure: Any) -> None:

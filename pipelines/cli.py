@@ -4,13 +4,14 @@ imported inside, so that `--help` is quick. Exit codes: 0 done, 2 wrong usage, 3
 from __future__ import annotations
 
 import json
+import math
 import os
-import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from features.errors import ForetellError
+from features.errors import DataError
+from pipelines._boundary import run_command
 from pipelines.cli_add import app as add
 from pipelines.cli_law import app as law
 from pipelines.cli_lms import app as lms
@@ -36,37 +37,50 @@ app.add_typer(lms, name="lms")
 
 def run() -> None:
     """Entry point: known errors become one message on stderr and their exit code."""
-    try:
-        app()
-    except ForetellError as error:
-        print(f"foretell: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+    run_command(app)
 
 
-Number = Annotated[float | None, typer.Option()]
+def _above_zero(param: typer.CallbackParam, value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise DataError(f"{param.opts[0]}: {value:g}; expected a number above 0 (what is unknown is left out)")
+    return value
+
+
+def _share(param: typer.CallbackParam, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 100:
+        raise DataError(f"{param.opts[0]}: {value:g}; expected percent, 0 to 100 (what is unknown is left out)")
+    return value
+
+
+def _amount(of: str) -> Any:
+    return typer.Option(help=of, callback=_above_zero)
+
+
+def _percent(of: str) -> Any:
+    return typer.Option(help=f"percent of {of}", callback=_share)
 
 
 @app.command()
 def predict(
-    params: Annotated[float | None, typer.Option(help="parameters, embeddings included (7e9)")] = None,
-    tokens: Annotated[float | None, typer.Option(help="training tokens seen (2e12)")] = None,
-    web: Annotated[float | None, typer.Option(help="percent of web text in the pretraining data")] = None,
-    code: Annotated[float | None, typer.Option(help="percent of code")] = None,
-    books: Annotated[float | None, typer.Option(help="percent of books")] = None,
-    reference: Annotated[float | None, typer.Option(help="percent of reference works and Q&A")] = None,
-    academic: Annotated[float | None, typer.Option(help="percent of academic text")] = None,
-    english: Annotated[float | None, typer.Option(help="percent of English")] = None,
-    width: Annotated[float | None, typer.Option(help="d_model")] = None,
-    heads: Annotated[float | None, typer.Option(help="query heads")] = None,
-    mlp_ratio: Annotated[float | None, typer.Option(help="feed-forward width over model width")] = None,
+    params: Annotated[float | None, _amount("parameters, embeddings included (7e9)")] = None,
+    tokens: Annotated[float | None, _amount("training tokens seen (2e12)")] = None,
+    web: Annotated[float | None, _percent("web text in the pretraining data")] = None,
+    code: Annotated[float | None, _percent("code")] = None,
+    books: Annotated[float | None, _percent("books")] = None,
+    reference: Annotated[float | None, _percent("reference works and Q&A")] = None,
+    academic: Annotated[float | None, _percent("academic text")] = None,
+    english: Annotated[float | None, _percent("English")] = None,
+    width: Annotated[int | None, _amount("d_model")] = None,
+    heads: Annotated[int | None, _amount("query heads")] = None,
+    mlp_ratio: Annotated[float | None, _amount("feed-forward width over model width")] = None,
     positions: Annotated[str | None, typer.Option(help="alibi, learned, rope, sinusoidal")] = None,
     norm: Annotated[str | None, typer.Option(help="non-parametric, parametric, rmsnorm")] = None,
     attention: Annotated[str | None, typer.Option(help="full, gqa, local, mqa")] = None,
     biases: Annotated[str | None, typer.Option(help="all, attn_only, ln_only, none, some")] = None,
     block: Annotated[str | None, typer.Option(help="parallel, sequential")] = None,
     activation: Annotated[str | None, typer.Option(help="geglu, gelu, relu, swiglu")] = None,
-    context: Annotated[float | None, typer.Option(help="context length of pretraining, in tokens")] = None,
-    batch_tokens: Annotated[float | None, typer.Option(help="tokens in a pretraining batch (4e6)")] = None,
+    context: Annotated[int | None, _amount("context length of pretraining, in tokens")] = None,
+    batch_tokens: Annotated[float | None, _amount("tokens in a pretraining batch (4e6)")] = None,
     benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
     level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,

@@ -8,7 +8,6 @@ A CSV needs the columns params, tokens (plain counts, not billions) and loss_nat
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import ConfigError, ForetellError
+from features.errors import ConfigError
 
 if TYPE_CHECKING:
     from models.laws.fitted import LawFit
@@ -198,16 +197,3 @@ def _fitted(
     kept, highest = leave_out_highest(runs, leave_out)
     fitted = JOINT_LAWS[law.value].fit(kept.params, kept.tokens, kept.loss, n_bootstrap=bootstrap, seed=seed)
     return kept, list(highest.run), fitted
-
-
-def run() -> None:
-    """The command on its own: `python -m pipelines.cli_law`. Prints a known error as one line, exits with its code."""
-    try:
-        app()
-    except ForetellError as error:
-        print(f"foretell: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    run()

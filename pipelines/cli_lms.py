@@ -8,14 +8,12 @@ Every command names its models by a YAML list of pinned checkpoints (docs/sequen
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from features.errors import ForetellError
 from pipelines._paths import SEQUENCE, UNFINISHED
 
 app = typer.Typer(help="Language models, token by token and text by text.", no_args_is_help=True)
@@ -66,7 +64,7 @@ def trends(
     from models.trajectories.trends import STAGNATED, TRENDS, classify_trends
     from pipelines._stage import read_parquet, write_csv
 
-    losses = read_parquet(table)
+    losses = read_parquet(table, "foretell lms token-losses")
     found = []
     for model in sorted(losses.model.unique()):
         matrix = loss_matrix(losses, model)
@@ -151,16 +149,3 @@ def mauve(
         print("  empty texts left out: " + ", ".join(f"{count} of {name}" for name, count in empty.items()))
     if min(score.n_p, score.n_q) < 1000:
         print("  fewer than 1,000 texts a side: the score depends on their number; compare equal numbers only")
-
-
-def run() -> None:
-    """The command on its own: `python -m pipelines.cli_lms`. Prints a known error as one line, exits with its code."""
-    try:
-        app()
-    except ForetellError as error:
-        print(f"foretell: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    run()

@@ -69,6 +69,9 @@ def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in pa
     from models.registry import Store
     from models.registry.champions import champion, events
 
+    from pipelines._promotion import check_benchmarks
+
+    check_benchmarks([benchmark])
     store, name = Store(), f"foretell-{benchmark}"
     if not store.versions(name):
         raise TrackingError(f"{name} is not registered in {store.uri}; `foretell track` registers it")

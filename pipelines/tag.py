@@ -6,7 +6,8 @@ taken up again.
 """
 
 from lms.tag import sampled_by, tag_generations
-from lms.tag_settings import open_taggers, tag_fingerprint
+from lms.tag_settings import tag_fingerprint
+from lms.taggers import open_taggers
 from pipelines._params import load_params
 from pipelines._paths import GENERATIONS, LINEAGE, TAG_WORK, TAGS
 from pipelines._stage import argument, run_stage, write_json

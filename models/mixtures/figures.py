@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+DISTANCES = {"kl": "KL divergence (nats)", "tv": "total variation", "euclidean": "Euclidean distance"}
 COLOURS = {"linear": "#8c8c8c", "exponential": "#d1495b", "lightgbm": "#00798c"}
 
 
@@ -65,7 +66,7 @@ def frontier_figure(frontier: pd.DataFrame, kind: str) -> Figure:
             frontier["distance"], frontier[f"gain_{name}_nats"], "o-", color=COLOURS[name], label=f"judged by {name}"
         )
     axes.axhline(0, color="black", lw=0.8)
-    axes.set_xlabel(f"distance of the mixture from the natural mix ({kind}{', nats' if kind == 'kl' else ''})")
+    axes.set_xlabel(f"{DISTANCES[kind]} of the mixture from the natural mix")
     axes.set_ylabel("predicted gain (nats)")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, title="mixtures chosen by the exponential law")

@@ -274,7 +274,7 @@ def transfer_check(losses_by_params: Mapping[float, Mapping[Any, float]]) -> lis
     scales = sorted(losses_by_params)
     if len(scales) == 1:
         n = len(losses_by_params[scales[0]])
-        text = f"seen at {scales[0]:.3g} parameters only; whether it holds at another scale is not testable here"
+        text = f"seen at {scales[0]:,.0f} parameters only; whether it holds at another scale is not testable here"
         return [Transfer(scales[0], float("nan"), n, float("nan"), text)]
     rows = []
     for small, large in pairwise(scales):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
@@ -44,7 +45,13 @@ class Connection:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         with readable(self.uri):
-            self.client = MlflowClient(self.uri, registry_uri=self.uri)
+            try:
+                self.client = MlflowClient(self.uri, registry_uri=self.uri)
+            except ModuleNotFoundError as error:
+                raise TrackingError(
+                    f"MLFLOW_TRACKING_URI {self.uri.split(':')[0]}: the driver {error.name} is not installed; "
+                    "`pip install 'foretell[server]'` brings it, or name the team's server by its http address"
+                ) from None
             self.experiment_id = self._experiment()
 
     def _experiment(self) -> str:

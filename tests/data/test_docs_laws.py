@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli_law
+from pipelines._boundary import run_command
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "laws.md").read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ def test_commands_print_what_the_page_says(
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["law", *shlex.split(command)])
     with pytest.raises(SystemExit):
-        cli_law.run()
+        run_command(cli_law.app)
     printed = capsys.readouterr()
     assert agree(expected, printed.out + printed.err), printed.out + printed.err
 

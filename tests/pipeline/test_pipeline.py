@@ -92,8 +92,9 @@ def test_bad_data_stop_everything(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--tokens", "-5"], "tokens_billions"),
-        (["--code", "130"], "pct_code"),
+        (["--tokens", "-5"], "--tokens: -5; expected a number above 0"),
+        (["--tokens", "nan"], "--tokens: nan; expected a number above 0"),
+        (["--code", "130"], "--code: 130; expected percent, 0 to 100"),
         (["--code", "60", "--web", "70"], "sum to at most 100"),
         (["--positions", "ropes"], "alibi, learned, rope, sinusoidal"),
         (["--benchmark", "chess"], "humaneval_0shot"),

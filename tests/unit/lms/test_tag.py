@@ -20,7 +20,8 @@ from features.text_table import COLUMNS, PER_WORDS_COLUMNS
 from lms.language import LanguageDetector
 from lms.parse import StanzaParser
 from lms.tag import Taggers, read_shard, tag_generations
-from lms.tag_settings import TagSettings, open_taggers
+from lms.tag_settings import TagSettings
+from lms.taggers import open_taggers
 
 ROOT = Path(__file__).parents[3]
 

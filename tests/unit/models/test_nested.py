@@ -8,7 +8,7 @@ from xgboost import XGBRegressor
 
 from features.errors import ConfigError, DataError
 from models import nested
-from models.learners import LEARNERS, learner_named
+from models.learners import LEARNERS
 from models.nested import Protocol, family_splits, nested_cv, nested_cv_many, random_splits
 
 SMALL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
@@ -47,7 +47,7 @@ def test_agrees_with_grid_search_over_xgboost(holdout):
 def test_engine_and_xgboost_learner_give_the_same_result():
     x, y, _ = small_table("humaneval")
     ours = nested_cv(x, y, [1], SMALL)
-    theirs = nested_cv(x, y, [1], SMALL, learner=learner_named("xgboost"))
+    theirs = nested_cv(x, y, [1], SMALL, learner=LEARNERS["xgboost"])
     for field in ("mae", "fold_mae", "cell", "inner_mae", "predictions"):
         np.testing.assert_array_equal(getattr(ours, field), getattr(theirs, field))
 
@@ -57,14 +57,14 @@ def test_a_column_too_wide_for_the_engine_goes_to_xgboost():
     x, y = rng.random((420, 2)), rng.random(420)
     protocol = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(5, 10))
     ours = nested_cv(x, y, [0], protocol)
-    theirs = nested_cv(x, y, [0], protocol, learner=learner_named("xgboost"))
+    theirs = nested_cv(x, y, [0], protocol, learner=LEARNERS["xgboost"])
     np.testing.assert_array_equal(ours.predictions, theirs.predictions)
 
 
 def test_lightgbm_beats_the_median_and_repeats_itself():
     x, y, _ = small_table("hellaswag")
-    once = nested_cv(x, y, [0], SMALL, learner=learner_named("lightgbm"))
-    again = nested_cv(x, y, [0], SMALL, learner=learner_named("lightgbm"), n_threads=2)
+    once = nested_cv(x, y, [0], SMALL, learner=LEARNERS["lightgbm"])
+    again = nested_cv(x, y, [0], SMALL, learner=LEARNERS["lightgbm"], n_threads=2)
     np.testing.assert_array_equal(once.predictions, again.predictions)
     assert once.mae[0] < 0.7 * np.abs(y - np.median(y)).mean()
 
@@ -226,6 +226,4 @@ def test_mistakes_are_named():
         nested_cv(x, y, [0], SMALL, offset=lambda train: np.full(len(y), np.nan))
     with pytest.raises(ConfigError, match="at least 2 outer"):
         Protocol(outer_folds=1)
-    with pytest.raises(ConfigError, match="'catboost' is unknown"):
-        learner_named("catboost")
     assert set(LEARNERS) == {"engine", "xgboost", "lightgbm"}

@@ -10,6 +10,7 @@ import pytest
 
 from models.laws.published import BESIROGLU
 from pipelines import cli_law
+from pipelines._boundary import run_command
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     """Run the command line in this process; its exit status."""
     monkeypatch.setattr(sys, "argv", ["law", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
-        cli_law.run()
+        run_command(cli_law.app)
     return int(ended.value.code or 0)
 
 
