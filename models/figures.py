@@ -46,7 +46,7 @@ def error_by_benchmark(table: Mapping[str, Mapping[str, Interval]], titles: Mapp
             axes.plot(interval.mean / base, row + offset, "o", color=colour, ms=4.5, label=label)
             axes.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
     axes.set_yticks(range(len(table)), [titles[benchmark] for benchmark in table])
-    axes.invert_yaxis()
+    axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlabel("mean absolute error / error of the median (nested cross-validation, 95 % interval over seeds)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from features.errors import DataError
 from models.engine import Cell, bin_rows
-from models.engine_kernels import boost
+from models.engine.kernels import boost
 from models.learners import LEARNERS
 from models.nested import Protocol, Splits, nested_cv, random_splits
 

@@ -68,7 +68,6 @@ def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in pa
     """Every move of a benchmark's champion: when, who, from which version to which, and why."""
     from models.registry import Store
     from models.registry.champions import champion, events
-
     from pipelines._promotion import check_benchmarks
 
     check_benchmarks([benchmark])

@@ -36,7 +36,8 @@ def small_params(path: Path) -> None:
 
 def shell(folder: Path, *command: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
     """Run a command in `folder` with this environment's programs first on the path and a local store."""
-    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    left_out = ("MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE")  # as a person has it: modules are compiled and kept
+    environment = {key: value for key, value in os.environ.items() if key not in left_out}
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
     environment |= {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t"}
     environment |= {"GIT_COMMITTER_EMAIL": "t@t", "COLUMNS": "200"}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small_table import BENCHMARKS, small_table
 
 from features.errors import DataError
-from models import engine, engine_kernels, engine_small
-from models.engine import Cell
+from models import engine
+from models.engine import Cell, kernels, small
 from models.splits import Protocol, random_splits
 
 GRID = tuple(Cell(rate, depth, trees) for rate in (0.01, 0.1, 0.3) for depth in (2, 3, 5) for trees in (8, 20))
@@ -90,8 +90,8 @@ def both_paths(x, y, train, test):
     bins = (*bins, y[train].astype(np.float32))
     grid = (np.repeat(np.float32([0.01, 0.1, 0.3]), 3), np.tile(np.int64([2, 3, 5]), 3), np.int64([20, 60]))
     slow, fast = np.empty((2, 9, 2, test.size), np.float32)
-    engine_kernels.boost(*bins, *grid, slow)
-    return slow, fast, engine_small.boost_grid(*bins, *grid, fast)
+    kernels.boost(*bins, *grid, slow)
+    return slow, fast, small.boost_grid(*bins, *grid, fast)
 
 
 @settings(max_examples=100, deadline=None)
@@ -145,10 +145,10 @@ def test_fold_errors_are_those_of_the_predictions():
 
 
 def test_compiled_code_is_renewed_when_a_file_it_calls_changes():
-    models = Path(engine_small.__file__).parent
-    sources = b"".join((models / name).read_bytes() for name in ("engine_kernels.py", "engine_simd.py"))
+    models = Path(small.__file__).parent
+    sources = b"".join((models / name).read_bytes() for name in ("kernels.py", "simd.py"))
     digest = hashlib.sha256(sources).hexdigest()[:16]
-    assert digest == engine_small.CALLED_SOURCES, f"write {digest} as CALLED_SOURCES into models/engine_small.py"
+    assert digest == small.CALLED_SOURCES, f"write {digest} as CALLED_SOURCES into models/engine/small.py"
 
 
 @pytest.mark.slow

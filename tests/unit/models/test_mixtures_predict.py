@@ -103,7 +103,8 @@ def test_constant_predictions_have_no_rank() -> None:
 def test_one_scale_is_not_testable_and_two_are() -> None:
     alone = transfer_check({1e6: {1: 3.0, 2: 2.0}})[0]
     assert np.isnan(alone.spearman)
-    assert alone.statement == "seen at 1,000,000 parameters only; whether it holds at another scale is not testable here"
+    words = "seen at 1,000,000 parameters only; whether it holds at another scale is not testable here"
+    assert alone.statement == words
     pair = transfer_check({1e9: {"a": 2.0, "b": 1.9, "c": 1.8}, 1e6: {"a": 5.0, "b": 4.0, "c": 3.0, "d": 1.0}})[0]
     assert (pair.params_from, pair.params_to, pair.n_mixtures, pair.spearman) == (1e6, 1e9, 3, pytest.approx(1.0))
     assert "nothing is known beyond 1e+09" in pair.statement

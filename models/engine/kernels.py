@@ -3,7 +3,7 @@
 XGBoost's "hist" tree method builds a histogram per node (the smaller child's from its rows, the larger child's as
 parent minus sibling), scans it forward and, where the node has missing values, backward, and rounds gains and leaf
 values to float32. Here the same operations are done in the same order, so that the result is the same to the last bit
-even where float64 sums depend on their order. `engine.py` holds what callers use and says when this path is taken.
+even where float64 sums depend on their order. `__init__.py` holds what callers use and says when this path is taken.
 """
 
 from __future__ import annotations

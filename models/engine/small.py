@@ -5,7 +5,7 @@ order in which XGBoost would try them; two candidates that part the rows alike a
 win. A node's sums are then masked sums over that list, eight candidates a vector, and a child's rows and test rows come
 out of an `and`. This adds numbers in another order than XGBoost does, which is allowed only while float64 sums are
 exact: `boost_small` checks that all gradients are multiples of one power of two and small enough for any sum of them to
-fit 53 bits, and otherwise returns False, upon which `engine_kernels.boost` grows the ensemble.
+fit 53 bits, and otherwise returns False, upon which `kernels.boost` grows the ensemble.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import math
 import numpy as np
 from numba import njit
 
-from models.engine_kernels import MISSING, bin_columns, boost, score, start_value
-from models.engine_simd import count_bits, float_bits, lowest_bit, masked_sum_16, masked_sum_32, masked_sum_64
+from models.engine.kernels import MISSING, bin_columns, boost, score, start_value
+from models.engine.simd import count_bits, float_bits, lowest_bit, masked_sum_16, masked_sum_32, masked_sum_64
 
 # numba renews its cached machine code when this file changes, not when those it calls do: a test keeps this digest of
-# engine_kernels.py and engine_simd.py up to date, so that a change there is a change here
-CALLED_SOURCES = "79a0a550fa0a5e32"
+# kernels.py and simd.py up to date, so that a change there is a change here
+CALLED_SOURCES = "40a3730ba1cdcee0"
 MAX_ROWS = 64
 _NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), ~np.uint64(0)
 _LOW_HALF = np.int64(0xFFFFFFFF)

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import DataError
-from models.engine_kernels import MAX_BINS, bin_columns
-from models.engine_small import boost_grid
-from models.engine_small import fold_errors as compiled_fold_errors
+from models.engine.kernels import MAX_BINS, bin_columns
+from models.engine.small import boost_grid
+from models.engine.small import fold_errors as compiled_fold_errors
 
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
