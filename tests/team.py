@@ -3,6 +3,7 @@ predictor over HTTP, in an environment that holds only what serving needs."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -96,6 +97,16 @@ def team_server() -> Iterator[Team]:
             wait_for(f"{url}/health", process, folder / "server.log")
             client = {**base, "MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_USERNAME": "admin"}
             yield Team(url, client | {"MLFLOW_TRACKING_PASSWORD": PASSWORD, "MLFLOW_DISABLE_TELEMETRY": "true"})
+
+
+def add_user(team: Team, name: str, password: str) -> None:
+    """Have the administrator create a user, who has the server's default permission."""
+    body = json.dumps({"username": name, "password": password}).encode()
+    credentials = ":".join(team.environment[f"MLFLOW_TRACKING_{part}"] for part in ("USERNAME", "PASSWORD"))
+    headers = {"Content-Type": "application/json"}
+    headers["Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
+    request = urllib.request.Request(f"{team.url}/api/2.0/mlflow/users/create", body, headers)
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from clone import BENCHMARKS, reproduced_clone  # noqa: F401 - the fixture
 from ruamel.yaml import YAML
-from team import PASSWORD, Team, ask, served, serving_environment, team_server
+from team import PASSWORD, Team, add_user, ask, served, serving_environment, team_server
 
 pytestmark = pytest.mark.slow
 LAMBADA = "lambada_0shot"
@@ -134,6 +134,22 @@ def test_the_whole_story(workspace: Path, team: Team, tmp_path: Path) -> None:
     history = foretell(workspace, team, "history", LAMBADA)
     assert [line.split()[2] for line in history.splitlines()[:4]] == ["promote", "promote", "promote", "rollback"]
     assert "champion now: version 2" in history
+
+
+def test_a_reader_may_ask_and_not_promote(workspace: Path, team: Team) -> None:
+    """A new user reads everything; a champion is moved by those whom the administrator allows."""
+    foretell(workspace, team, "track")
+    foretell(workspace, team, "promote", "--all")
+    add_user(team, "reader", PASSWORD)
+    reader = Team(team.url, {**team.environment, "MLFLOW_TRACKING_USERNAME": "reader"})
+    before = foretell(workspace, reader, "history", LAMBADA)
+    assert "champion now: version" in before
+    assert "LAMBADA" in foretell(workspace, reader, "predict", "--params", "7e9", "--tokens", "2e12")
+    said = foretell(
+        workspace, reader, "promote", LAMBADA, "--version", "1", "--force", "--reason", "as I like it", fails=True
+    )
+    assert "a user who may do this" in said
+    assert foretell(workspace, team, "history", LAMBADA) == before
 
 
 def test_without_a_password_nothing_is_answered(team: Team) -> None:
