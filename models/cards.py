@@ -25,8 +25,9 @@ EXPERIMENT_CARD = """# foretell
 What will a language model score, before anyone trains it? One run per benchmark and predictor, every run on the same
 seeds and folds.
 
-- Columns worth showing: `benchmark`, `predictor`, `view` (tags), `mae`, `improvement_pct` (over scale only),
-  `family_mae` (whole model families held out), `coverage` of the 90 % interval, `data.version` (tag).
+- *Views*, *foretell* shows the table's columns: `mae_mean` (over 50 seeds), `improvement_pct` (over scale only),
+  `family_mae` (whole model families held out), `coverage` of the 90 % interval, `benchmark`, `predictor`, `view` (of
+  the facts) and `data.version`.
 - Compare a benchmark's `scaling_laws` run with its `all_features` or `selected_design` run: `mae` has one point per
   seed (step = seed), so the chart shows both distributions.
 - The registered models `foretell-<benchmark>` take raw design words and answer with score, interval, support verdict,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ConfigError, TrackingError
+from models.registry import Store
 
 PASSWORD, SECRET = "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"
 SHORTEST = 12  # characters of a password or secret
@@ -28,7 +29,7 @@ def serve_pages(port: int, root: Path = Path()) -> None:
     if uri.startswith("http"):
         raise TrackingError(f"MLFLOW_TRACKING_URI is {uri}: open that address in a browser")
     options = ["--backend-store-uri", uri, "--default-artifact-root", (root / "mlartifacts").as_uri()]
-    print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow on http://127.0.0.1:{port}/{Store(root).page} (Ctrl-C ends it)", flush=True)
     _run([*options, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], QUIET)
 
 

@@ -23,6 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from features.errors import TrackingError
+from models.registry.views import PAGE, TAG, saved_view
 
 EXPERIMENT = "foretell"
 STAGE_HASH, STATE, COMPLETE = "dvc.stage_hash", "foretell.state", "complete"
@@ -67,9 +68,16 @@ class Connection:
                 raise
             return str(found.experiment_id)
 
+    @property
+    def page(self) -> str:
+        """Where a server on this store shows the table of runs, behind its address."""
+        return PAGE.format(experiment_id=self.experiment_id)
+
     def describe(self, text: str) -> None:
-        """Set the experiment's description (Markdown), and its kind, so that the pages open on the table of runs."""
+        """Set the experiment's description (Markdown), its kind, so that the pages open on the table of runs, and the
+        view of that table."""
         with readable(self.uri):
+            self.client.set_experiment_tag(self.experiment_id, TAG, saved_view())
             self.client.set_experiment_tag(self.experiment_id, "mlflow.experimentKind", "custom_model_development")
             self.client.set_experiment_tag(self.experiment_id, NOTE, text)
 

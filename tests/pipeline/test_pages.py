@@ -51,8 +51,10 @@ def test_runs_compare_and_registry_can_be_read(pages: tuple[str, Path]) -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(60_000)
-        page.goto(f"{address}/#/experiments/{experiment}/runs")
+        page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey=foretell")
         page.get_by_text(RUNS[1], exact=True).first.wait_for()
+        for column in ("mae_mean", "improvement_pct", "family_mae", "coverage", "benchmark", "predictor"):
+            page.get_by_role("columnheader").filter(has_text=column).first.wait_for()
         page.screenshot(path=SHOTS / "runs.png")
         quoted = "%22,%22".join(ids)
         page.goto(f"{address}/#/compare-runs?runs=[%22{quoted}%22]&experiments=[%22{experiment}%22]")
