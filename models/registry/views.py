@@ -1,5 +1,5 @@
-"""The table of runs as MLflow's page shows it: a saved view, which MLflow keeps as a tag of the experiment. Without one the
-page shows when a run was made and not what it found, and every reader would have to tick the same columns."""
+"""The table of runs as MLflow's page shows it: a saved view, which MLflow keeps as a tag of the experiment. Without one
+the page shows when a run was made and not what it found, and every reader would have to tick the same columns."""
 
 from __future__ import annotations
 
