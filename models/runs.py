@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def run_spec(
     predictor: str,
     row: Mapping[str, Any],
     per_seed: Mapping[int, float],
-    features: list[str],
+    features: Sequence[str],
     extra_metrics: Mapping[str, float],
     folders: Folders,
     lineage: Lineage,

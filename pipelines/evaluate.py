@@ -4,15 +4,14 @@ Reads the design table, the benchmark's scores and its selected features; writes
 (per predictor, scheme, seed and fold), predictions.parquet (out of fold) and choices.csv (the grid cells chosen).
 """
 
-from features.catalog import DESIGN_GROUPS, SCALE, feature_names
 from features.schema import BENCHMARKS
 from models.evaluation import LAW_PLUS_TREES, Plan, evaluate
 from models.search import search_grid
 from pipelines._params import load_params
-from pipelines._paths import ERRORS, SELECTED
+from pipelines._paths import ERRORS
 from pipelines._progress import Progress
-from pipelines._stage import argument, read_json, run_stage, write_csv, write_parquet
-from pipelines._tables import protocol_of, read_task, spread_of
+from pipelines._stage import argument, run_stage, write_csv, write_parquet
+from pipelines._tables import protocol_of, read_feature_sets, read_task, spread_of
 
 
 def main() -> None:
@@ -20,13 +19,8 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, task = params.evaluate, read_task(benchmark)
-    chosen = read_json(SELECTED / f"{benchmark}.json")
-    feature_sets = {
-        "scaling_laws": SCALE,
-        "every_design": feature_names(task.encoding.view, DESIGN_GROUPS),
-        **{predictor: tuple(choice["features"]) for predictor, choice in chosen.items()},
-        LAW_PLUS_TREES: tuple(chosen["selected_design"]["features"]),
-    }
+    feature_sets = read_feature_sets(benchmark, task.encoding.view)
+    feature_sets[LAW_PLUS_TREES] = feature_sets["selected_design"]
     plan = Plan(protocol_of(params), cfg.seeds, cfg.family_seeds, cfg.lightgbm)
     progress = Progress(f"evaluate {benchmark}", total=plan.pieces(feature_sets))
     found = evaluate(task, feature_sets, plan, search_grid, cfg.storage, spread_of(params), progress.advance)

@@ -6,7 +6,6 @@ per predictor shap.parquet (raw values), importance.csv, beeswarm.png and bar.pn
 
 import pandas as pd
 
-from features.catalog import DESIGN_GROUPS, SCALE, feature_names
 from features.schema import BENCHMARKS
 from models.cards import TITLES
 from models.explanation import held_out_shap, importance, mean_per_model
@@ -14,10 +13,10 @@ from models.figures import bar, beeswarm, dependence
 from models.nested import random_splits
 from models.reading import chosen_cells
 from pipelines._params import load_params
-from pipelines._paths import ERRORS, EXPLAINED, SELECTED
+from pipelines._paths import ERRORS, EXPLAINED
 from pipelines._progress import Progress
-from pipelines._stage import argument, read_json, run_stage, write_csv, write_figure, write_parquet
-from pipelines._tables import protocol_of, read_task
+from pipelines._stage import argument, run_stage, write_csv, write_figure, write_parquet
+from pipelines._tables import protocol_of, read_feature_sets, read_task
 
 DEPENDENCE = ("pct_code", "pct_web")
 
@@ -28,11 +27,7 @@ def main() -> None:
     params = load_params()
     task, protocol = read_task(benchmark), protocol_of(params)
     choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
-    feature_sets = {
-        "scaling_laws": SCALE,
-        "every_design": feature_names(task.encoding.view, DESIGN_GROUPS),
-        **{name: tuple(choice["features"]) for name, choice in read_json(SELECTED / f"{benchmark}.json").items()},
-    }
+    feature_sets = read_feature_sets(benchmark, task.encoding.view)
     splits = [random_splits(len(task.scores), seed, protocol) for seed in range(params.explain.seeds)]
     progress = Progress(f"explain {benchmark}", total=len(feature_sets))
     for predictor, features in feature_sets.items():

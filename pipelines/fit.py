@@ -6,15 +6,14 @@ and one per calibration fold), training.csv, coverage.json and predictor.yaml, t
 
 import pandas as pd
 
-from features.catalog import DESIGN_GROUPS, SCALE, feature_names
 from features.schema import BENCHMARKS
 from models.fitting import card, fit, measure_coverage
 from models.nested import family_splits, random_splits
 from models.reading import beats_median
 from pipelines._params import load_params
-from pipelines._paths import ERRORS, PREDICTORS, SELECTED
-from pipelines._stage import argument, atomic, read_json, run_stage, write_csv, write_json, write_yaml
-from pipelines._tables import protocol_of, read_task
+from pipelines._paths import ERRORS, PREDICTORS
+from pipelines._stage import argument, atomic, run_stage, write_csv, write_json, write_yaml
+from pipelines._tables import protocol_of, read_feature_sets, read_task
 
 
 def main() -> None:
@@ -22,10 +21,7 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, task, protocol = params.fit, read_task(benchmark), protocol_of(params)
-    feature_sets = {"scaling_laws": SCALE, "every_design": feature_names(task.encoding.view, DESIGN_GROUPS)}
-    chosen = read_json(SELECTED / f"{benchmark}.json")
-    feature_sets |= {predictor: tuple(choice["features"]) for predictor, choice in chosen.items()}
-    features = feature_sets[cfg.predictor]
+    features = read_feature_sets(benchmark, task.encoding.view)[cfg.predictor]
     fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)
     seeds = range(cfg.coverage_seeds)
     held_out = {

@@ -7,16 +7,18 @@ is MLFLOW_TRACKING_URI or mlflow.db in the repository.
 
 import pandas as pd
 
+from features.catalog import SCALE
 from models.cards import EXPERIMENT_CARD, model_card
 from models.reading import fold_matrix
 from models.registry import Found, Store
 from models.runs import Folders, RunSpec, VersionSpec, run_spec
 from pipelines._lineage import read_lineage
 from pipelines._params import Params, load_params
-from pipelines._paths import ERRORS, EXPLAINED, PREDICTORS, REPORTS, SELECTED
+from pipelines._paths import ERRORS, EXPLAINED, PREDICTORS, REPORTS
 from pipelines._progress import Progress
 from pipelines._stage import read_json, read_yaml, run_stage, write_json
 from pipelines._studies import study_specs
+from pipelines._tables import read_feature_sets
 
 
 def main() -> None:
@@ -37,7 +39,8 @@ def describe(params: Params) -> tuple[list[RunSpec], list[VersionSpec]]:
         errors = pd.read_csv(folders.errors / "errors.csv")
         card = read_yaml(PREDICTORS / benchmark / "predictor.yaml")
         coverage = read_json(PREDICTORS / benchmark / "coverage.json")
-        chosen = {name: choice["features"] for name, choice in read_json(SELECTED / f"{benchmark}.json").items()}
+        sets = read_feature_sets(benchmark, params.tabulate.view)
+        sets |= {"log_linear": SCALE, "power_law": SCALE, "law_plus_trees": sets["selected_design"]}
         for row in table[table["benchmark"] == benchmark].to_dict("records"):
             line = {str(key): value for key, value in row.items()}
             predictor = str(row["predictor"])
@@ -45,7 +48,7 @@ def describe(params: Params) -> tuple[list[RunSpec], list[VersionSpec]]:
             covered = {"coverage": "random", "family_coverage": "family"} if predictor == card["predictor"] else {}
             extra = {metric: float(coverage[scheme]["coverage"]) for metric, scheme in covered.items()}
             extra |= {"predictable": float(card["predictable"])} if covered else {}
-            features = chosen.get(predictor.removesuffix("_lightgbm"), [])
+            features = sets.get(predictor.removesuffix("_lightgbm"), ())
             spec = run_spec(benchmark, predictor, line, per_seed, features, extra, folders, lineage)
             specs.append(spec)
             if predictor == card["predictor"]:

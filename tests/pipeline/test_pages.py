@@ -17,6 +17,7 @@ from team import program, wait_for
 
 pytestmark = pytest.mark.slow
 SHOTS = Path(__file__).resolve().parents[1] / "screenshots"
+ASSISTANT = "[data-component-id='mlflow.assistant.chat_panel.close']"
 RUNS = ("lambada_0shot/scaling_laws", "lambada_0shot/selected_design")
 
 
@@ -53,14 +54,18 @@ def test_runs_compare_and_registry_can_be_read(pages: tuple[str, Path]) -> None:
         page.set_default_timeout(60_000)
         page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey=foretell")
         page.get_by_text(RUNS[1], exact=True).first.wait_for()
+        if (assistant := page.locator(ASSISTANT)).count():  # MLflow's own panel, in the way of the table
+            assistant.first.click()
         for column in ("mae_mean", "improvement_pct", "family_mae", "coverage", "benchmark", "predictor"):
             page.get_by_role("columnheader").filter(has_text=column).first.wait_for()
         page.screenshot(path=SHOTS / "runs.png")
         quoted = "%22,%22".join(ids)
+        page.set_viewport_size({"width": 1600, "height": 2200})
         page.goto(f"{address}/#/compare-runs?runs=[%22{quoted}%22]&experiments=[%22{experiment}%22]")
         page.get_by_text("Comparing 2 Runs").first.wait_for()
         page.get_by_text("improvement_pct").first.wait_for()
-        page.screenshot(path=SHOTS / "compare.png", full_page=True)
+        page.screenshot(path=SHOTS / "compare.png")
+        page.set_viewport_size({"width": 1600, "height": 1000})
         page.goto(f"{address}/#/experiments/{experiment}/runs/{ids[1]}")
         page.get_by_text("Mean absolute error").first.wait_for()
         page.screenshot(path=SHOTS / "run.png")
