@@ -52,7 +52,7 @@ def test_smallest_changes_reach_what_was_asked_or_say_why_not(study: MixStudy) -
 
 
 def test_the_scale_is_named_and_nothing_is_claimed_beyond_it(study: MixStudy) -> None:
-    assert "1e+06 parameters only" in study.scale.statement
+    assert "1,000,000 parameters only" in study.scale.statement
     verdicts = {finding.name: finding.verdict for finding in study.findings}
     assert verdicts["small_scale_effects_vanish"] == NOT_TESTABLE
     assert verdicts["downweighted_domain_learned_less"] == CONFIRMED
