@@ -69,4 +69,4 @@ paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 
 	@echo "report: .paper/reports/report.md"
 
 clean:  ## remove the environment and every computed file (facts stay)
-	rm -rf $(VENV) .cache .progress mlflow.db mlartifacts data/tables data/selected data/errors data/nested data/explained data/predictors .locks reports/*
+	rm -rf $(VENV) .cache .progress mlflow.db mlartifacts mlruns data/tables data/selected data/errors data/nested data/explained data/predictors .locks reports/*

@@ -33,7 +33,7 @@ SERVING_CODE = (
 )
 
 
-def log_predictor(run_id: str, stage_hash: str, folder: Path) -> ModelInfo:
+def log_predictor(experiment_id: str, run_id: str, stage_hash: str, folder: Path) -> ModelInfo:
     """Log the predictor in `folder` as the model of run `run_id`; DataError when the folder is not a whole predictor.
 
     The signature holds outputs only: inputs are checked by the encoding, whose errors name the field and what is
@@ -42,6 +42,7 @@ def log_predictor(run_id: str, stage_hash: str, folder: Path) -> ModelInfo:
     predictor = Predictor.load(folder)
     example = example_query(predictor)
     answer = infer_signature(example, predictor.predict(example))
+    mlflow.set_experiment(experiment_id=experiment_id)  # else the model goes to the default one, whatever its run's is
     with tempfile.TemporaryDirectory() as temporary:
         return Model.log(
             artifact_path=None,

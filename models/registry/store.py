@@ -65,7 +65,7 @@ class Store(Runs):
             if model.status == LoggedModelStatus.READY and _has_files(model.model_uri):
                 return model.model_id, model.model_uri
             self.client.delete_logged_model(model.model_id)
-        info = log_predictor(run_id, spec.run.stage_hash, spec.folder)
+        info = log_predictor(self.experiment_id, run_id, spec.run.stage_hash, spec.folder)
         return info.model_id, info.model_uri
 
     def versions(self, name: str) -> list[ModelVersion]:

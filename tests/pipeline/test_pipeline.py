@@ -50,6 +50,23 @@ def test_tracking_twice_makes_nothing_new(reproduced: Path) -> None:
     assert before[2] == len(BENCHMARKS)
 
 
+def test_predictors_belong_to_their_runs_and_one_that_was_packed_is_not_packed_again(copy: Path) -> None:
+    """A registration cut short between packing and registering is completed with what was packed."""
+
+    def packed() -> list[tuple[str, str]]:
+        query = "select m.model_id, e.name from logged_models m join experiments e using (experiment_id)"
+        with sqlite3.connect(copy / "mlflow.db") as store:
+            return sorted(store.execute(query).fetchall())
+
+    before = packed()
+    assert [name for _, name in before] == ["foretell"] * len(BENCHMARKS)
+    assert not (copy / "mlruns").exists()
+    forget = "import models.registry as r; r.Store().client.delete_model_version('foretell-lambada_0shot', '1')"
+    checked(copy, sys.executable, "-c", forget)
+    assert "foretell-lambada_0shot version" in checked(copy, *FORETELL, "track")
+    assert packed() == before
+
+
 def test_one_changed_score_reruns_its_benchmark_only(copy: Path) -> None:
     path = copy / "data/raw/scores.csv"
     path.chmod(0o644)
