@@ -60,7 +60,7 @@ def describe(params: Params) -> tuple[list[RunSpec], list[VersionSpec]]:
 
 def make_store_match(specs: list[RunSpec], versions: list[VersionSpec]) -> dict[str, Found]:
     """Track `specs` and register `versions`; model name -> its version."""
-    store = Store()
+    store = Store(create=True)
     store.describe(EXPERIMENT_CARD)
     progress = Progress(f"track ({store.uri})", total=len(specs) + len(versions))
     for spec in specs:

@@ -28,19 +28,24 @@ from models.registry.views import PAGE, TAG, saved_view
 EXPERIMENT = "foretell"
 STAGE_HASH, STATE, COMPLETE = "dvc.stage_hash", "foretell.state", "complete"
 NOTE = "mlflow.note.content"
+MAKE = "`make repro` makes and fills it, or `foretell track` where the results are there"
 ANSWER_SECONDS = 5.0  # a server that has not answered its health page by then counts as down
 
 
 class Connection:
     """An MLflow tracking server and registry: the one that MLFLOW_TRACKING_URI names, or a SQLite file `mlflow.db`
-    with its artifacts in `mlartifacts/`, both in the repository. Raises TrackingError when it cannot be reached."""
+    with its artifacts in `mlartifacts/`, both in the repository. Raises TrackingError when it cannot be reached, and
+    when nothing is tracked there yet, unless it may `create` the store and its experiment: asking makes nothing."""
 
-    def __init__(self, root: Path = Path()):
+    def __init__(self, root: Path = Path(), create: bool = False):
         self.root = root.resolve()
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
         self.local = self.uri.startswith("sqlite")
         if self.local:
-            _check_database(Path(self.uri.removeprefix("sqlite:///")))
+            database = Path(self.uri.removeprefix("sqlite:///"))
+            if not create and not database.is_file():
+                raise TrackingError(f"{database}: no such store; {MAKE}")
+            _check_database(database)
         elif self.uri.startswith("http"):
             _check_answers(self.uri)
         mlflow.set_tracking_uri(self.uri)
@@ -53,12 +58,14 @@ class Connection:
                     f"MLFLOW_TRACKING_URI {self.uri.split(':')[0]}: the driver {error.name} is not installed; "
                     "`pip install 'foretell[server]'` brings it, or name the team's server by its http address"
                 ) from None
-            self.experiment_id = self._experiment()
+            self.experiment_id = self._experiment(create)
 
-    def _experiment(self) -> str:
+    def _experiment(self, create: bool) -> str:
         found = self.client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
+        if not create:
+            raise TrackingError(f"{self.uri.split('@')[-1]}: nothing of foretell is tracked there yet; {MAKE}")
         location = (self.root / "mlartifacts").as_uri() if self.local else None
         try:
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))

@@ -15,7 +15,7 @@ NAME = "foretell-lambada_0shot"
 
 MAKE = f"""
 from models.registry import Store
-store = Store()
+store = Store(create=True)
 store.client.create_registered_model("{NAME}")
 run = store.client.create_run(store.experiment_id).info.run_id
 for _ in range(2):
@@ -26,7 +26,7 @@ import pathlib, sys, time
 from features.errors import TrackingError
 from models.registry import Store
 from models.registry.champions import Event, champion, claimed, move, stamp
-store = Store()
+store = Store(create=True)
 before = champion(store, "{NAME}")
 print("ready", flush=True)
 while not pathlib.Path(sys.argv[2]).exists():
@@ -41,7 +41,7 @@ except TrackingError as error:
 LOOK = f"""
 from models.registry import Store
 from models.registry.champions import CLAIM, champion, events
-store = Store()
+store = Store(create=True)
 tags = store.client.get_registered_model("{NAME}").tags
 print(champion(store, "{NAME}"), len(events(store, "{NAME}")), CLAIM in tags)
 """

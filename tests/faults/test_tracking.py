@@ -31,14 +31,14 @@ def spec(i):
                    {{"mae_mean": 0.5, "x": 1.0}}, {{"mae": [(seed, 0.1 * seed) for seed in range(50)]}}, files,
                    (Dataset("models", "data/raw/models.csv", "md5", "raw"),), {{"n_seeds": "50"}})
 
-store = Store()
+store = Store(create=True)
 print("ready", flush=True)
 print(*[store.track(spec(i)).outcome for i in range({N_RUNS})], flush=True)
 """
 COUNT = """
 import json
 from models.registry import Store
-store = Store()
+store = Store(create=True)
 runs = store.client.search_runs([store.experiment_id], max_results=1000)
 print(json.dumps([[r.info.run_name, r.info.status, len(store.client.get_metric_history(r.info.run_id, "mae")),
     sorted(r.data.metrics), len(store.client.list_artifacts(r.info.run_id, "errors")), len(r.inputs.dataset_inputs)]
@@ -129,6 +129,11 @@ def test_a_damaged_store_gets_one_line_that_mends_it(folder: Path, damage: str) 
     assert "mv mlflow.db mlflow.db.damaged" in last
     path.rename(folder / "mlflow.db.damaged")
     assert finish(start(folder, TRACK)).split() == ["made"] * N_RUNS
+
+
+def test_asking_makes_no_store(folder: Path) -> None:
+    assert "mlflow.db: no such store; `make repro` makes and fills it" in finish(start(folder, DOWN))
+    assert not (folder / "mlflow.db").exists()
 
 
 def test_a_server_that_is_down_gets_one_line_quickly(folder: Path) -> None:
