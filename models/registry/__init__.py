@@ -3,11 +3,8 @@ registry's versions and aliases, and answers what is champion, candidate and his
 run or a version that is there is found by its `dvc.stage_hash`, a partial one is completed, and nothing is made twice.
 """
 
-from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
-
-from models.registry.connection import STAGE_HASH
-from models.registry.store import CANDIDATE, CHAMPION, Store
-from models.registry.tracked import Found
+from models.registry.connection import STAGE_HASH  # first: it quiets MLflow before MLflow is loaded
+from models.registry.store import CANDIDATE, CHAMPION, ModelVersion, Store
+from models.registry.tracked import Found, Run
 
 __all__ = ["CANDIDATE", "CHAMPION", "STAGE_HASH", "Found", "ModelVersion", "Run", "Store"]
