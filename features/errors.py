@@ -20,6 +20,12 @@ class ConfigError(ForetellError):
     exit_code = 4
 
 
+class RefusedError(ForetellError):
+    """A candidate that did not pass its gates: nothing is broken, and nothing was moved."""
+
+    exit_code = 6
+
+
 class TrackingError(ForetellError):
     """The MLflow store cannot be reached, or does not hold what was asked for."""
 

@@ -77,7 +77,7 @@ Predicts the {card["metric"]} of a decoder-only language model on {card["title"]
 **Input**: one row per design; raw words and units (`rope`, `swiglu`, percent, billions of tokens). Every column may be
 empty or absent. **Output**: score, low, high, support (inside, edge, outside), nearest models, contributions.
 
-**Limits**: dense decoder-only transformers from 11M to 111B parameters, mostly English, released 2019 to 2024. The
-models are observational data: a contribution is no causal effect. Outside the range of the training models trees
+**Limits**: dense decoder-only transformers from 11M to 111B parameters, mostly English, released 2021 to early 2025.
+The models are observational data: a contribution is no causal effect. Outside the range of the training models trees
 repeat their outermost answer; the support verdict says so.
 """

@@ -42,17 +42,17 @@ class Evidence:
 def files_agree(
     recorded_hash: str, current_hash: str, registered: Mapping[str, str], local: Mapping[str, str], locked: bool
 ) -> Gate:
-    """The registered files are those that dvc.lock stands for: the version's dvc.stage_hash against the one computed
-    from dvc.lock now; file name -> MD5 in the registry against data/predictors; `locked` says whether
-    data/predictors is what dvc.lock records."""
+    """The registered files, and the errors they are judged by, are those that dvc.lock stands for: the version's
+    dvc.stage_hash against the one computed from dvc.lock now; file name -> MD5 in the store against the workspace;
+    `locked` says whether the workspace is what dvc.lock records."""
     differing = sorted(name for name in {*registered, *local} if registered.get(name) != local.get(name))
     problems = []
     if recorded_hash != current_hash:
         problems.append(f"its tag dvc.stage_hash is {recorded_hash[:8]}, dvc.lock gives {current_hash[:8]}")
     if differing:
-        problems.append(f"files differ between the registry and data/predictors: {', '.join(differing[:5])}")
+        problems.append(f"files differ between the registry and the workspace: {', '.join(differing[:5])}")
     if not locked:
-        problems.append("data/predictors is not what dvc.lock records (`dvc status`)")
+        problems.append("data/predictors or data/errors is not what dvc.lock records (`dvc status`)")
     figures: dict[str, float | str] = {"files": float(len(registered)), "stage_hash": recorded_hash[:8]}
     good = f"{len(registered)} files and the stage hash {recorded_hash[:8]} agree between registry, files and dvc.lock"
     return Gate("files, tags and dvc.lock agree", not problems, figures, "; ".join(problems) or good)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog import SCALE
 from features.errors import DataError
 
 Array = NDArray[np.float64]
@@ -86,8 +87,8 @@ class Support:
 
     def verdicts(self, queries: Array) -> Verdicts:
         """The verdict on encoded queries [q, features]. Outside: a number beyond every training model, nothing known,
-        or farther from all of them than any of them is from its neighbours. Edge: farther than 90 % of them are, or a
-        feature unknown that is known of every training model."""
+        parameters or tokens unknown, or farther from all models than any of them is from its neighbours. Edge: farther
+        than 90 % of them are, or a feature unknown that is known of every training model."""
         closest = [self._closest(queries[start : start + CHUNK]) for start in range(0, len(queries), CHUNK)]
         order = np.concatenate([part[0] for part in closest])
         distance = np.concatenate([part[1] for part in closest])
@@ -100,16 +101,19 @@ class Support:
 
         decide(np.isnan(queries).all(axis=1), "outside", "nothing is known about it")
         for index, name in enumerate(self.names):
+            if name in SCALE:
+                decide(np.isnan(queries[:, index]), "outside", f"{name} is unknown, and scores follow it most")
+        for index, name in enumerate(self.names):
             if not self.words[index]:
                 decide(queries[:, index] < self.low[index], "outside", f"{name} is below every training model")
                 decide(queries[:, index] > self.high[index], "outside", f"{name} is above every training model")
         far: Any = np.asarray((verdict == "inside") & (distance > self.limit))
         for row in np.flatnonzero(far).tolist():
-            reason[row] = f"no training model is near (distance {distance[row]:.2f} > {self.limit:.2f})"
+            reason[row] = f"no training model is near (distance {distance[row]:.3f} > {self.limit:.3f})"
         verdict[far] = "outside"
         thin: Any = np.asarray((verdict == "inside") & (distance > self.edge))
         for row in np.flatnonzero(thin).tolist():
-            reason[row] = f"few training models are near (distance {distance[row]:.2f} > {self.edge:.2f})"
+            reason[row] = f"few training models are near (distance {distance[row]:.3f} > {self.edge:.3f})"
         verdict[thin] = "edge"
         for index, name in enumerate(self.names):
             if self.always_known[index]:

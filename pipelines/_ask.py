@@ -17,7 +17,7 @@ from features.errors import ConfigError, TrackingError
 from features.raw import read_raw
 from features.schema import BENCHMARKS, MODELS
 from models.predictor import Predictor
-from models.registry import CANDIDATE, CHAMPION, Store
+from models.registry import CANDIDATE, CHAMPION, ModelVersion, Store
 from pipelines._params import Params, load_params
 from pipelines._paths import ENCODING, LINEAGE
 from pipelines._stage import read_json
@@ -32,12 +32,13 @@ class Answer:
     benchmark: str
     version: str
     alias: str
+    level: float
     lower_is_better: bool
     row: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON: scores, interval, support and contributions."""
-        about = {"benchmark": self.benchmark, "version": self.version, "alias": self.alias}
+        about = {"benchmark": self.benchmark, "version": self.version, "alias": self.alias, "level": self.level}
         return {**about, "lower_is_better": self.lower_is_better, **self.row}
 
 
@@ -64,7 +65,8 @@ def answers(query: Mapping[str, Any], benchmarks: Sequence[str], level: float | 
             row = predictor.predict(pd.DataFrame([known]), level).to_dict("records")[0]
             plain = {str(key): value for key, value in row.items()}
             lower = bool(predictor.card["lower_is_better"])
-            found.append(Answer(benchmark, str(version.version), alias, lower, plain))
+            used = float(predictor.card["level"]) if level is None else level
+            found.append(Answer(benchmark, str(version.version), alias, used, lower, plain))
             break
     if not found:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
@@ -82,7 +84,8 @@ def _encoding() -> Encoding:
 def print_answers(found: Sequence[Answer]) -> None:
     """A table: benchmark, score, interval, support, nearest models."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading, justify in (("benchmark", "left"), ("score", "right"), ("interval", "right")):
+    interval = f"{found[0].level:.0%} interval"
+    for heading, justify in (("benchmark", "left"), ("by", "left"), ("score", "right"), (interval, "right")):
         table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
     table.add_column("support")
     table.add_column("nearest known models")
@@ -93,7 +96,8 @@ def print_answers(found: Sequence[Answer]) -> None:
         if not row["predictable"]:
             support = f"{NOT_PREDICTABLE}; {support}"
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        table.add_row(title, f"{row['score']:.3f}", interval, support, row["nearest"])
+        by = f"{answer.alias} v{answer.version}"
+        table.add_row(title, by, f"{row['score']:.3f}", interval, support, row["nearest"])
     console = _console()
     console.print(table)
     lower = [BENCHMARKS[a.benchmark].title for a in found if a.lower_is_better]
@@ -109,32 +113,40 @@ def print_status() -> None:
     params = load_params()
     store = Store()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("benchmark", "champion", "candidate", "MAE", "new families", "coverage", "data", "note"):
+    for heading in ("benchmark", "version", "is", "MAE", "new families", "coverage", "data", "note"):
         table.add_column(heading, justify="right" if heading in ("MAE", "new families", "coverage") else "left")
     for benchmark in params.benchmarks:
-        name = f"foretell-{benchmark}"
-        champion, candidate = store.alias(name, CHAMPION), store.alias(name, CANDIDATE)
-        shown = champion or candidate
-        if shown is None:
-            table.add_row(BENCHMARKS[benchmark].title, "-", "-", "", "", "", "", "not registered")
-            continue
-        metrics = store.client.get_run(str(shown.run_id)).data.metrics
-        predictable = metrics.get("predictable", 1.0) > 0
-        table.add_row(
-            BENCHMARKS[benchmark].title,
-            f"v{champion.version}" if champion else "-",
-            f"v{candidate.version}" if candidate else "-",
-            f"{metrics['mae_mean']:.4f}",
-            f"{metrics.get('family_mae', float('nan')):.4f}",
-            f"{metrics.get('coverage', float('nan')):.1%}",
-            shown.tags.get("data.version", "?"),
-            "" if predictable else NOT_PREDICTABLE,
-        )
+        title, shown = BENCHMARKS[benchmark].title, _aliased(store, f"foretell-{benchmark}")
+        if not shown:
+            table.add_row(title, "-", "-", "", "", "", "", "not registered")
+        for version, aliases in shown:
+            metrics = store.client.get_run(str(version.run_id)).data.metrics
+            table.add_row(
+                title,
+                f"v{version.version}",
+                " and ".join(aliases),
+                f"{metrics['mae_mean']:.4f}",
+                f"{metrics.get('family_mae', float('nan')):.4f}",
+                f"{metrics.get('coverage', float('nan')):.1%}",
+                version.tags.get("data.version", "?"),
+                "" if metrics.get("predictable", 1.0) > 0 else NOT_PREDICTABLE,
+            )
+            title = ""
     console = _console()
     console.print(f"store: {store.uri}", soft_wrap=True, highlight=False)
     console.print(table)
     for line in _language_models(params):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def _aliased(store: Store, name: str) -> list[tuple[ModelVersion, list[str]]]:
+    """Champion and candidate of a registered model, each version once with all it is."""
+    found: dict[str, tuple[ModelVersion, list[str]]] = {}
+    for alias in (CHAMPION, CANDIDATE):
+        version = store.alias(name, alias)
+        if version is not None:
+            found.setdefault(str(version.version), (version, []))[1].append(alias)
+    return list(found.values())
 
 
 def _language_models(params: Params) -> list[str]:

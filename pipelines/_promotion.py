@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import ConfigError, DataError, ForetellError, TrackingError
+from features.errors import ConfigError, DataError, ForetellError, RefusedError, TrackingError
 from features.schema import BENCHMARKS, RAW_TABLES
 from models import gates
 from models.gates import Evidence, Gate
@@ -23,8 +23,9 @@ from models.predictor import Predictor
 from models.registry import CANDIDATE, STAGE_HASH, ModelVersion, Store
 from models.registry.champions import Event, champion, claimed, events, move, previous, stamp, undo
 from models.runs import stage_hash, version_stages
+from pipelines._comparing import EVIDENCE, run_evidence
 from pipelines._lineage import directory_md5, files_md5, md5, read_lock
-from pipelines._paths import PREDICTORS, VALIDATION
+from pipelines._paths import ERRORS, PREDICTORS, VALIDATION
 from pipelines._stage import read_json
 
 PROBE = Path(__file__).parents[1] / "models" / "registry" / "probe.py"
@@ -79,10 +80,13 @@ def plan(store: Store, benchmarks: Sequence[str], version: str) -> list[Plan]:
 
 def promote(store: Store, plans: Sequence[Plan], reason: str = "") -> list[Event]:
     """Move every planned champion, or none: a move that fails takes the earlier ones back. `reason` forces plans whose
-    gates failed and is recorded. Raises TrackingError when one failed without it, or when somebody else was faster."""
+    gates failed and is recorded. Raises RefusedError when one failed without it, TrackingError when somebody else was
+    faster."""
     refused = [f"{one.benchmark} ({', '.join(one.failed)})" for one in plans if one.failed]
     if refused and not reason:
-        raise TrackingError(f"not promoted: {'; '.join(refused)}; no champion was moved")
+        passed = " ".join(one.benchmark for one in plans if not one.failed and not one.note)
+        hint = f"; `--passing` promotes the others: {passed}" if passed else ""
+        raise RefusedError(f"not promoted: {'; '.join(refused)}; no champion was moved{hint}")
     work = [one for one in plans if not one.note]
     made: list[tuple[str, Event]] = []
     if not work:
@@ -104,8 +108,7 @@ def promote(store: Store, plans: Sequence[Plan], reason: str = "") -> list[Event
 
 def roll_back(store: Store, benchmark: str, reason: str) -> Event:
     """Make the champion before the present one the champion again (or nobody, when it was the first)."""
-    if benchmark not in BENCHMARKS:
-        raise ConfigError(f"unknown benchmark {benchmark}; known: {', '.join(BENCHMARKS)}")
+    check_benchmarks([benchmark])
     name = f"foretell-{benchmark}"
     _version(store, name, "")
     current = champion(store, name)
@@ -136,27 +139,30 @@ def _gates(
     store: Store, benchmark: str, version: ModelVersion, before: str, folder: Path, served: Mapping[str, Any]
 ) -> tuple[Gate, ...]:
     lock, predictor = read_lock(), Predictor.load(folder)
-    local = PREDICTORS / benchmark
-    stage = lock["stages"].get(f"fit@{benchmark}")
-    if stage is None:
-        raise DataError(f"dvc.lock has no stage fit@{benchmark}; `dvc repro` writes it")
-    recorded = {item["path"]: item["md5"] for item in stage["outs"]}
+    made = {f"fit@{benchmark}": PREDICTORS / benchmark, f"evaluate@{benchmark}": ERRORS / benchmark}
+    for stage in made:
+        if stage not in lock["stages"]:
+            raise DataError(f"dvc.lock has no stage {stage}; `dvc repro` writes it")
+    evidence = {
+        path.as_posix(): md5(store.run_file(str(version.run_id), f"errors/{path.name}"))
+        for path in (ERRORS / benchmark / name for name in EVIDENCE)
+    }
     current = stage_hash(lock, version_stages(benchmark), str(version.tags.get("predictor", "")))
     agree = gates.files_agree(
         version.tags.get(STAGE_HASH, "none"),
         current,
-        files_md5(folder),
-        files_md5(local) if local.is_dir() else {},
-        local.is_dir() and directory_md5(local) == recorded.get(str(local)),
+        files_md5(folder) | evidence,
+        (files_md5(PREDICTORS / benchmark) if (PREDICTORS / benchmark).is_dir() else {})
+        | {name: md5(Path(name)) for name in evidence if Path(name).is_file()},
+        all(_locked(lock, stage, local) for stage, local in made.items()),
     )
     raw = {str(table.path): md5(table.path) for table in RAW_TABLES.values() if table.path.is_file()}
     validated = {item["path"]: item.get("md5", "") for item in lock["stages"]["validate"]["deps"]}
     valid = gates.data_valid(int(read_json(VALIDATION)["problems"]), validated, raw)
     mine, theirs = _evidence(store, version), _opponent(store, version, before)
-    metrics = store.client.get_run(str(version.run_id)).data.metrics
-    nan = float("nan")
+    measured = read_json(folder / "coverage.json")  # one of the files that the first gate holds against dvc.lock
     covered = gates.covers(
-        float(predictor.card["level"]), metrics.get("coverage", nan), metrics.get("family_coverage", nan)
+        float(predictor.card["level"]), measured["random"]["coverage"], measured["family"]["coverage"]
     )
     own = predictor.predict(probes(predictor))
     answers = pd.DataFrame(served.get("answers", []))
@@ -171,16 +177,15 @@ def _gates(
     )
 
 
+def _locked(lock: Mapping[str, Any], stage: str, folder: Path) -> bool:
+    """Is this folder what dvc.lock records as the stage's?"""
+    recorded = {item["path"]: item["md5"] for item in lock["stages"][stage]["outs"]}
+    return folder.is_dir() and directory_md5(folder) == recorded.get(str(folder))
+
+
 def _evidence(store: Store, version: ModelVersion, label: str = "", predictor: str = "") -> Evidence:
     run = store.client.get_run(str(version.run_id))
-    folder = "errors"
-    return Evidence(
-        label or f"version {version.version}",
-        predictor or str(run.data.tags["predictor"]),
-        pd.read_csv(store.run_file(run.info.run_id, f"{folder}/errors.csv")),
-        pd.read_parquet(store.run_file(run.info.run_id, f"{folder}/predictions.parquet")),
-        str(run.data.tags.get("data.version", "")),
-    )
+    return run_evidence(store, run, label or f"version {version.version}", predictor)
 
 
 def _opponent(store: Store, version: ModelVersion, before: str) -> Evidence:

@@ -1,5 +1,6 @@
 """The `foretell` command. Each subcommand reads its options, calls one function and prints; heavy libraries are
-imported inside, so that `--help` is quick. Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking."""
+imported inside, so that `--help` is quick. Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking,
+6 refused by a gate."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking.",
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking, 6 refused by a gate.",
 )
 data = typer.Typer(help="The raw tables.", no_args_is_help=True)
 app.add_typer(data, name="data")

@@ -15,11 +15,12 @@ app = typer.Typer()
 def promote(
     benchmarks: Annotated[list[str] | None, typer.Argument(help="benchmarks, as in params.yaml")] = None,
     everything: Annotated[bool, typer.Option("--all", help="every benchmark of params.yaml, all or none")] = False,
+    passing: Annotated[bool, typer.Option("--passing", help="promote those that pass, leave the others")] = False,
     version: Annotated[str, typer.Option(help="a version number; left out: the candidate")] = "",
     force: Annotated[bool, typer.Option("--force", help="promote although gates failed; needs --reason")] = False,
     reason: Annotated[str, typer.Option(help="why, recorded with the promotion")] = "",
 ) -> None:
-    """Make the candidate the champion if it passes every gate; several benchmarks: all or none."""
+    """Make the candidate the champion if it passes every gate; several benchmarks: all or none, but for --passing."""
     from models.registry import Store
     from pipelines._params import load_params
     from pipelines._promotion import plan
@@ -40,6 +41,10 @@ def promote(
             print(f"  {'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.sentence}")
         if one.note:
             print(f"  {one.note}")
+    if passing and not force:
+        left = [one.benchmark for one in plans if one.failed]
+        plans = [one for one in plans if not one.failed]
+        print(f"left as they are: {', '.join(left) or 'none'}")
     move(store, plans, reason.strip())
     for one in plans:
         if not one.note:
@@ -60,7 +65,7 @@ def rollback(
     event = roll_back(Store(), benchmark, reason.strip())
     after = f"version {event.after}" if event.after else "nobody (it was the first champion)"
     undo = f"foretell promote {benchmark} --version {event.before}"
-    print(f"champion of {benchmark}: {after}, was version {event.before}; undo: {undo}")
+    print(f"champion of {benchmark}: {after}, was version {event.before}; undo: {undo} (its gates are asked again)")
 
 
 @app.command()

@@ -94,13 +94,18 @@ class Runs(Connection):
             return list(self.client.search_runs([self.experiment_id], query, max_results=5000))
 
     def run(self, name_or_id: str) -> Run:
-        """The newest complete run with this id or name; TrackingError lists close names when there is none."""
+        """The newest complete run with this name or id, or whose id alone begins so (eight digits or more);
+        TrackingError lists close names when there is none."""
         runs = self.runs()
         for run in runs:
             if name_or_id in (run.info.run_id, run.info.run_name):
                 return run
+        short = [run for run in runs if len(name_or_id) >= 8 and str(run.info.run_id).startswith(name_or_id)]
+        if len(short) == 1:
+            return short[0]
         names = sorted({str(run.info.run_name) for run in runs})
-        hint = ", ".join(name for name in names if name_or_id.split("/")[0] in name) or ", ".join(names[:5])
+        hint = ", ".join(name for name in names if name_or_id.split("/")[0] in name)
+        hint = hint or ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise TrackingError(f"no run called {name_or_id!r} in {self.uri}; there are: {hint or 'none (run dvc repro)'}")
 
     def run_file(self, run_id: str, path: str) -> Path:

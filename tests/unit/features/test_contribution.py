@@ -51,6 +51,8 @@ def test_a_rounded_name_may_be_far_off_and_a_count_may_not() -> None:
     assert params_check(6_738_415_616, 7e9) == "over_1pct_nominal"
     with pytest.raises(DataError, match="more than 1 % apart"):
         params_check(6_738_415_616, 7_123_456_789)
+    with pytest.raises(DataError, match=r"more than 25 % \(a rounded name\) apart"):
+        params_check(3_211_963_392, 5e9)
 
 
 def test_appending_keeps_every_byte_before_and_refuses_doubles() -> None:

@@ -42,7 +42,7 @@ def test_far_from_every_model_is_outside_though_each_feature_is_in_range() -> No
     support = Support(crowd, ("size", "tokens"), (False, False), tuple(f"a/{i}" for i in range(20)))
     verdict = support.verdict(np.array([0.05, 0.95]))
     assert verdict.verdict == "outside"
-    assert verdict.reason.startswith("no training model is near (distance 0.45 > 0.05)")
+    assert verdict.reason.startswith("no training model is near (distance 0.450 > 0.053)")
     assert support.verdict(np.array([0.5, 0.5])).verdict == "inside"
 
 
@@ -51,7 +51,16 @@ def test_between_the_two_limits_is_the_edge() -> None:
     # own distances are four times 0.2 / 3 and once 0.8: edge 0.507, limit 0.8; a third word is (0.3 + 0.3 + 1) / 3 away
     between = SUPPORT.verdict(np.array([6.0, 60, 2]))
     assert between.verdict == "edge"
-    assert between.reason == "few training models are near (distance 0.53 > 0.51)"
+    assert between.reason == "few training models are near (distance 0.533 > 0.507)"
+
+
+@pytest.mark.parametrize("name", ["total_params", "tokens_billions"])
+def test_without_size_or_tokens_nothing_can_be_believed(name: str) -> None:
+    rows = np.array([[1.0, 2.0], [1.1, 2.0], [1.2, 2.1]])
+    support = Support(rows, (name, "pct_code"), (False, False), ("a", "b", "c"))
+    assert support.verdict(np.array([1.05, 2.0])).verdict == "inside"
+    unknown = support.verdict(np.array([np.nan, 2.0]))
+    assert (unknown.verdict, unknown.reason) == ("outside", f"{name} is unknown, and scores follow it most")
 
 
 def test_unknown_features_are_passed_over_in_the_distance_and_said() -> None:
