@@ -64,7 +64,11 @@ def predicted_against_actual(predictions: pd.DataFrame, title: str) -> Figure:
     axes.plot([low, high], [low, high], color=GREY, lw=1)
     axes.vlines(per_model["actual"], per_model["low"], per_model["high"], color=BLUE, alpha=0.25, lw=1)
     axes.plot(per_model["actual"], per_model["mean"], "o", color=BLUE, ms=4)
-    axes.set(xlabel="actual score", ylabel="predicted score (held out)", title=title)
+    axes.set(
+        xlabel="actual score (line: prediction equal to it)",
+        ylabel="predicted when held out (bar: range over seeds)",
+        title=title,
+    )
     return figure
 
 
@@ -74,9 +78,9 @@ def seed_distribution(per_seed: Mapping[str, Array], title: str) -> Figure:
     everything = np.concatenate(list(per_seed.values()))
     bins = np.linspace(everything.min(), everything.max() + 1e-12, 26).tolist()
     for (name, values), colour in zip(per_seed.items(), (BLUE, ORANGE, GREEN), strict=False):
-        axes.hist(values, bins=bins, color=colour, alpha=0.65, label=f"{name} (mean {values.mean():.4f})")
+        axes.hist(values, bins=bins, color=colour, alpha=0.65, label=f"{name}: mean {values.mean():.4f}")
     axes.set(xlabel="mean absolute error of a seed", ylabel="seeds", title=title)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", frameon=False)
     return figure
 
 
@@ -107,7 +111,7 @@ def beeswarm(shap_values: pd.DataFrame, values: pd.DataFrame, title: str, most: 
     figure = plt.gcf()
     figure.axes[0].set_title(title)
     figure.axes[0].xaxis.set_major_locator(MaxNLocator(6))
-    figure.axes[0].set_xlabel("SHAP value on held-out rows (score units)")
+    figure.axes[0].set_xlabel("SHAP value on held-out rows (score units); grey: value unknown")
     figure.tight_layout()
     return figure
 
