@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from features.errors import ConfigError, TrackingError
+from features.errors import TrackingError
 
 app = typer.Typer()
 
@@ -28,11 +28,11 @@ def promote(
 
     names = list(load_params().benchmarks) if everything else list(dict.fromkeys(benchmarks or []))
     if not names or (everything and benchmarks):
-        raise ConfigError("name the benchmarks to promote, or --all")
+        raise typer.BadParameter("name the benchmarks to promote, or --all")
     if force != bool(reason.strip()):
-        raise ConfigError("--force and --reason TEXT belong together: a forced promotion says why")
+        raise typer.BadParameter("--force and --reason TEXT belong together: a forced promotion says why")
     if version and len(names) > 1:
-        raise ConfigError("--version goes with one benchmark")
+        raise typer.BadParameter("--version goes with one benchmark")
     store = Store()
     plans = plan(store, names, version)
     for one in plans:
