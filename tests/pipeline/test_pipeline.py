@@ -67,6 +67,20 @@ def test_predictors_belong_to_their_runs_and_one_that_was_packed_is_not_packed_a
     assert packed() == before
 
 
+def test_touched_errors_are_no_evidence_and_the_others_can_pass(copy: Path) -> None:
+    with (copy / "data/errors/lambada_0shot/errors.csv").open("a") as stream:
+        stream.write("\n")
+    refused = shell(copy, *FORETELL, "promote", "--all")
+    assert refused.returncode == 6
+    assert "FAIL  files, tags and dvc.lock agree: files differ between the registry and the" in refused.stdout
+    assert "data/errors/lambada_0shot/errors.csv" in refused.stdout
+    assert "`--passing` promotes the others: humaneval_0shot" in refused.stderr
+    passed = checked(copy, *FORETELL, "promote", "--all", "--passing")
+    assert "left as they are: lambada_0shot" in passed
+    assert "champion of humaneval_0shot: version 1" in passed
+    assert "champion of lambada_0shot" not in passed
+
+
 def test_one_changed_score_reruns_its_benchmark_only(copy: Path) -> None:
     path = copy / "data/raw/scores.csv"
     path.chmod(0o644)
