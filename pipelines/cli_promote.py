@@ -31,6 +31,8 @@ def promote(
         raise typer.BadParameter("name the benchmarks to promote, or --all")
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason TEXT belong together: a forced promotion says why")
+    if passing and force:
+        raise typer.BadParameter("--passing leaves those that fail, --force promotes them: give one of the two")
     if version and len(names) > 1:
         raise typer.BadParameter("--version goes with one benchmark")
     store = Store()
@@ -41,7 +43,7 @@ def promote(
             print(f"  {'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.sentence}")
         if one.note:
             print(f"  {one.note}")
-    if passing and not force:
+    if passing:
         left = [one.benchmark for one in plans if one.failed]
         plans = [one for one in plans if not one.failed]
         print(f"left as they are: {', '.join(left) or 'none'}")

@@ -75,6 +75,8 @@ def test_touched_errors_are_no_evidence_and_the_others_can_pass(copy: Path) -> N
     assert "FAIL  files, tags and dvc.lock agree: files differ between the registry and the" in refused.stdout
     assert "data/errors/lambada_0shot/errors.csv" in refused.stdout
     assert "`--passing` promotes the others: humaneval_0shot" in refused.stderr
+    both = shell(copy, *FORETELL, "promote", "--all", "--passing", "--force", "--reason", "as I like it")
+    assert (both.returncode, "give one of the two" in both.stderr) == (2, True)
     passed = checked(copy, *FORETELL, "promote", "--all", "--passing")
     assert "left as they are: lambada_0shot" in passed
     assert "champion of humaneval_0shot: version 1" in passed
