@@ -59,8 +59,8 @@ lint: $(VENV)/.dev  ## ruff and mypy
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## speed, measured side by side on this machine
-	$(BIN)/python -m pipelines.bench
-	$(BIN)/python -m pipelines.bench_scale
+	$(BIN)/python -m benchmarks.measure_speed
+	$(BIN)/python -m benchmarks.measure_scale
 
 paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 10 seeds to select) in .paper/
 	rm -rf .paper && git clone -q . .paper

@@ -22,9 +22,9 @@ from great_expectations.data_context import FileDataContext
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from expectations.suites import Suite, suite_for
-from features.errors import DataError
 from features.raw import lenient_numbers, read_text
 from features.schema import MODELS, RAW_TABLES
+from foretell.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -156,5 +156,3 @@ def _build_docs(context: FileDataContext, docs: Path) -> None:
     if docs.exists():
         shutil.rmtree(docs)
     shutil.copytree(site, docs)
-
-

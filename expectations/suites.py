@@ -13,7 +13,6 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from features.architecture import count_params, recorded_architecture
-from features.errors import DataError
 from features.raw import FLAGS, PATTERNS, typed
 from features.schema import (
     CHECKPOINT_SCORES,
@@ -27,6 +26,7 @@ from features.schema import (
     SHARES,
     Table,
 )
+from foretell.errors import DataError
 
 SHARE_SUM_LIMIT = 100.5  # percent; published shares are rounded to whole or tenth percents
 PUBLISHED_SHARE_SUM_LIMIT = 103.5  # percent; SEA-LION 7B was published with 103.12 (the corrections mend it)
@@ -123,7 +123,7 @@ def _count_agrees(suite: Suite) -> None:
 
 
 def _json_object(cell: str | float) -> str | float:
-    """"{}" for a cell that holds a JSON object, otherwise the cell."""
+    """ "{}" for a cell that holds a JSON object, otherwise the cell."""
     try:
         return "{}" if isinstance(json.loads(str(cell)), dict) else cell
     except json.JSONDecodeError:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.errors import DataError
 from features.text_domains import DOMAINS, OUTSIDE
+from foretell.errors import DataError
 
 
 @dataclass(frozen=True)

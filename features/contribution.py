@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import DataError
 from features.schema import MODELS, PRETRAINING, SCORES, Table
+from foretell.errors import DataError
 
 SHARE_NAMES = ("web", "code", "books", "reference", "academic", "other")
 NAME = 0.25  # relative difference up to which a name may be off; the recorded ones reach 0.21

@@ -1,164 +1,35 @@
-"""From raw design words and units to the numbers a tree sees, and back to a person's words when a query is wrong.
-An `Encoding` is fixed with the training table and travels with every predictor: a caller needs no knowledge of it."""
+"""The encoding of a design table: the catalogue's features with the words that the table holds."""
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from features.catalog import FEATURES, MISSING, Feature, View
-from features.errors import DataError
+from features.catalogue import FEATURES, MISSING, View
 from features.schema import SHARES
+from foretell.answering.encoding import Encoding
 
 SHARE_SUM_LIMIT = 100.5  # percent, as in the expectations: published shares are rounded
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How each feature of `view` becomes a number; `words` maps a word feature to its categories in code order."""
-
-    view: View
-    words: dict[str, tuple[str, ...]]
-
-    @classmethod
-    def of(cls, design: pd.DataFrame, view: View) -> Encoding:
-        """The encoding of a design table: categories are its own words in alphabetical order, and in the published
-        view an unknown word is a category of its own called `missing`."""
-        words = {}
-        for feature in FEATURES[view]:
-            if feature.kind == "word":
-                cells = design[feature.name].fillna(MISSING) if view == "published" else design[feature.name].dropna()
-                words[feature.name] = tuple(sorted(cells.unique()))
-        return cls(view, words)
-
-    def feature(self, name: str) -> Feature:
-        """The catalog entry of `name`; DataError lists the close names when there is none."""
-        for feature in FEATURES[self.view]:
-            if feature.name == name:
-                return feature
-        known = [feature.name for feature in FEATURES[self.view]]
-        close = difflib.get_close_matches(name, known, 3) or known[:19]
-        raise DataError(f"unknown feature {name!r}; known: {', '.join(close)}")
-
-    def matrix(self, design: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
-        """Encoded columns `names` of `design`, shape [rows, len(names)]; NaN = unknown. A column that `design` lacks
-        is unknown for every row. Raises DataError on a word that is no category."""
-        return np.column_stack([self._column(design, self.feature(name)) for name in names])
-
-    def _column(self, design: pd.DataFrame, feature: Feature) -> NDArray[np.float64]:
-        if feature.name not in design:
-            empty = MISSING if feature.kind == "word" and self.view == "published" else None
-            design = pd.DataFrame({feature.name: pd.Series([empty] * len(design), dtype="object")})
-        cells = design[feature.name]
+def encoding_of(design: pd.DataFrame, view: View) -> Encoding:
+    """The encoding of a design table: the categories of a word feature are the table's own words in alphabetical order;
+    in the published view an unknown word is a category of its own."""
+    words = {}
+    for feature in FEATURES[view]:
         if feature.kind == "word":
-            return self._codes(cells, feature)
-        values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        if feature.kind == "log":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.where(values > 0, np.log(values), np.nan)
-        return values
-
-    def _codes(self, cells: pd.Series, feature: Feature) -> NDArray[np.float64]:
-        categories = self.words[feature.name]
-        codes = {word: float(code) for code, word in enumerate(categories)}
-        filled = cells.fillna(MISSING) if self.view == "published" else cells
-        unknown = sorted({str(cell) for cell in filled.dropna().unique() if cell not in codes} - {MISSING})
-        if unknown:
-            raise DataError(f"{feature.name}: {unknown[0]!r} is not one of {', '.join(categories)}")
-        return np.array([codes.get(cell, np.nan) if isinstance(cell, str) else np.nan for cell in filled])
-
-    def check_query(self, query: Mapping[Any, Any]) -> dict[str, Any]:
-        """`query` (feature name -> raw word or number, None = unknown) with numbers as floats, unknown ones left out.
-
-        Raises DataError naming the field and what is allowed: an unknown field or word, text for a number, a value
-        out of the feature's range, shares of domains over 100 percent together.
-        """
-        checked: dict[str, Any] = {}
-        for name, value in query.items():
-            feature = self.feature(name)
-            if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-                continue
-            checked[name] = self._checked_word(feature, value) if feature.kind == "word" else _number(feature, value)
-        total = sum(checked[name] for name in SHARES if name in checked)
-        if total > SHARE_SUM_LIMIT:
-            given = " + ".join(f"{name} {checked[name]:g}" for name in SHARES if name in checked)
-            raise DataError(f"{given} = {total:g} percent; shares of the pretraining data sum to at most 100")
-        return checked
-
-    def check_table(self, queries: pd.DataFrame) -> pd.DataFrame:
-        """`check_query` for every row at once: the same columns with numbers as float64, unknown cells empty.
-
-        Raises DataError as `check_query` does, and when there are no rows or a column is given twice.
-        """
-        if not len(queries):
-            raise DataError("no rows to predict for")
-        if not queries.columns.is_unique:
-            twice = sorted({str(name) for name in queries.columns[queries.columns.duplicated()]})
-            raise DataError(f"columns given twice: {', '.join(twice)}")
-        checked = {str(name): self._checked_column(str(name), queries[name]) for name in queries.columns}
-        table = pd.DataFrame(checked, index=queries.index)
-        shares = table[[name for name in SHARES if name in table]]
-        over = np.flatnonzero(shares.sum(axis=1).to_numpy(dtype=np.float64) > SHARE_SUM_LIMIT)
-        if over.size:
-            self.check_query(shares.iloc[over[0]].dropna().to_dict())
-        return table
-
-    def _checked_column(self, name: str, cells: pd.Series) -> pd.Series:
-        feature = self.feature(name)
-        if feature.kind != "word" and pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool:
-            values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-            for wrong in (np.isinf(values), values < _low(feature), values > _high(feature)):
-                if wrong.any():
-                    _number(feature, cells.iloc[int(np.argmax(wrong))])
-            return pd.Series(values, index=cells.index)
-        known: dict[tuple[type, Hashable], Any] = {}
-        out = []
-        for cell in cells:
-            if not isinstance(cell, Hashable):
-                self.check_query({name: cell})
-            key = (type(cell), cell)  # True is not 1
-            if key not in known:
-                known[key] = self.check_query({name: cell}).get(name)
-            out.append(known[key])
-        return pd.Series(out, index=cells.index, dtype="object" if feature.kind == "word" else "float64")
-
-    def _checked_word(self, feature: Feature, value: Any) -> str:
-        categories = [word for word in self.words[feature.name] if word != MISSING]
-        if not isinstance(value, str) or value not in categories:
-            raise DataError(f"{feature.name}: {value!r} is not one of {', '.join(categories)}")
-        return str(value)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON or YAML."""
-        return {"view": self.view, "words": {name: list(words) for name, words in self.words.items()}}
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Encoding:
-        """The inverse of `to_dict`."""
-        return cls(plain["view"], {name: tuple(words) for name, words in plain["words"].items()})
+            cells = design[feature.name].fillna(MISSING) if view == "published" else design[feature.name].dropna()
+            words[feature.name] = tuple(sorted(cells.unique()))
+    return encoding_with(view, words)
 
 
-def _low(feature: Feature) -> float:
-    return -math.inf if feature.low is None else feature.low
-
-
-def _high(feature: Feature) -> float:
-    return math.inf if feature.high is None else feature.high
-
-
-def _number(feature: Feature, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise DataError(f"{feature.name}: {value!r} is not a number ({feature.unit})") from None
-    low, high = _low(feature), _high(feature)
-    if isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high:
-        raise DataError(f"{feature.name}: {value} is not from {low:g} to {high:g} {feature.unit}")
-    return number
+def encoding_with(view: View, words: Mapping[str, tuple[str, ...]]) -> Encoding:
+    """The encoding of the view's features in which `words` maps a word feature to its categories in code order; one
+    that it leaves out has the categories of the schema."""
+    features = tuple(
+        replace(feature, words=words.get(feature.name, feature.words)) if feature.kind == "word" else feature
+        for feature in FEATURES[view]
+    )
+    return Encoding(view, features, SHARES, SHARE_SUM_LIMIT, MISSING if view == "published" else "")

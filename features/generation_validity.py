@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from features.errors import DataError
+from foretell.errors import DataError
 
 DOMAINS = ("web", "code", "books", "reference", "academic")
 SHARES = (*DOMAINS, "english")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import DataError
 from features.tagged import read_tagged
 from features.text_table import INCOMMENSURABLE
+from foretell.errors import DataError
 
 LINEAGE_COLUMNS = ["source", "regenerated_at", "revision", "backend", "dtype", "harness_version"]
 RECORDED, REGENERATED, STALE = "recorded", "regenerated", "stale"

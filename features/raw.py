@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.errors import DataError
 from features.schema import Column, Table
+from foretell.errors import DataError
 
 NUMBER = r"^-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 INTEGER = r"^-?\d+$"

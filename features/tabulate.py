@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.catalog import FEATURES, View
+from features.catalogue import FEATURES, View
 from features.lineage import LINEAGE_COLUMNS
 from features.schema import BENCHMARKS, GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, Benchmark
 

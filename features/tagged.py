@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.errors import DataError
 from features.text_table import COLUMNS
+from foretell.errors import DataError
 
 
 def read_tagged(tags: Path) -> pd.DataFrame:

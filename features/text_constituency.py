@@ -7,8 +7,8 @@ import re
 
 import numpy as np
 
-from features.errors import DataError
 from features.text_parsed import ParsedDocument
+from foretell.errors import DataError
 
 NAMES = ("deepest_parse_tree_depth", "parse_tree_depth", "word_depth", "word_depth_spread")
 _PIECES = re.compile(r"[()]|[^\s()]+")

@@ -3,8 +3,8 @@ distances mean long-range structure, or a parser's confusion over text that is n
 
 import numpy as np
 
-from features.errors import DataError
 from features.text_parsed import ParsedDocument, ParsedSentence
+from foretell.errors import DataError
 
 NAMES = (
     "dep_head_distance_p90",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from features.errors import DataError
+from foretell.errors import DataError
 
 DOMAINS = ("academic", "books", "code", "reference", "specialized", "web")
 OUTSIDE = ("incoherent", "other", "unanswered")

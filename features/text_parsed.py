@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from features.errors import DataError
+from foretell.errors import DataError
 
 _CONSTITUENCY = "# constituency ="
 

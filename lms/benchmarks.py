@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.documents import FUNCTIONS
 
 TASKS_FOLDER = Path(__file__).parent / "tasks"

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.record import Record, make_records, slug_of
 from lms.settings import RecordSettings, Weights
 from lms.weights import REQUIRED
@@ -90,7 +90,7 @@ def find_checkpoint(checkpoints: list[Checkpoint], name: str) -> Checkpoint:
 
 
 def find_device() -> str:
-    """"cuda" where there is a GPU, else "cpu". Raises ConfigError if the language-model libraries are missing."""
+    """ "cuda" where there is a GPU, else "cpu". Raises ConfigError if the language-model libraries are missing."""
     missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"not installed: {', '.join(missing)}; pip install 'foretell[gpu]'")

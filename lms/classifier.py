@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")

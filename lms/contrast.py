@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.checkpoints import Checkpoint, context_length, find_device
 from lms.files import open_work, write_once, write_whole
 from lms.generate import first_token, model_key

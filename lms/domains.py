@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Protocol
 
-from features.errors import ConfigError
 from features.text_domains import DOMAINS, OUTSIDE
+from foretell.errors import ConfigError
 from lms.classifier import TextClassifier
 from lms.endpoint import CostEstimate, Endpoint, Question
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.classifier import TextClassifier
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.tag_settings import EndpointSettings
 
 RETRIED_STATUSES = (408, 409, 429, 500, 502, 503, 504, 529)

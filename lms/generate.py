@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.record import Record
 from lms.settings import SampleSettings
 from lms.weights import LoadedModel, fetch_weights, load_model

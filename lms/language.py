@@ -5,7 +5,7 @@ import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 
 
 @dataclass(frozen=True)

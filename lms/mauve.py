@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.checkpoints import context_length
 from lms.generate import first_token
 from lms.token_losses import encode

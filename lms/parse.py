@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from features.errors import ConfigError
 from features.text_parsed import ParsedDocument, ParsedSentence, ParsedWord
+from foretell.errors import ConfigError
 
 PROCESSORS = "tokenize,mwt,pos,lemma,depparse,constituency"
 NOT_INSTALLED = "parsing needs stanza, which is not installed: pip install 'foretell[text]'"

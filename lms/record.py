@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.settings import RecordSettings, Weights
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")

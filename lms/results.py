@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import DataError
+from foretell.errors import DataError
 from lms.benchmarks import benchmark_of_task, load_benchmarks
 from lms.brier import brier_score
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import DataError
+from foretell.errors import DataError
 from lms.files import open_work, work_folder, write_once, write_whole
 from lms.generate import Generator, open_generator
 from lms.record import Record, job_fingerprint

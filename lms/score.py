@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from features.errors import DataError
+from foretell.errors import DataError
 from lms.benchmarks import Unit, harness_configuration, score_units
 from lms.documents import winogrande_right_option
 from lms.files import open_work, work_folder, write_once, write_whole

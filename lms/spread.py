@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from features.errors import ConfigError, ForetellError
+from foretell.errors import ConfigError, ForetellError
 from lms.record import Record
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units

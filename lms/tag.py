@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from features.errors import DataError
 from features.text_table import FeatureRow, feature_row, parse_numbers, text_numbers
+from foretell.errors import DataError
 from lms.classifier import TextClassifier
 from lms.domains import DomainClassifier
 from lms.education import educational_scores
@@ -208,9 +208,7 @@ def _finished(part: Path, shard: Path) -> list[dict[str, Any]] | None:
     return list(value["entries"])
 
 
-def _row_csv(
-    model_id: str, row: FeatureRow, entries: Sequence[Mapping[str, Any]], lineage: Mapping[str, str]
-) -> str:
+def _row_csv(model_id: str, row: FeatureRow, entries: Sequence[Mapping[str, Any]], lineage: Mapping[str, str]) -> str:
     reasons = Counter(f"{what}: {why}" for entry in entries for what, why in _reasons(entry))
     cells: dict[str, str] = {"model_id": model_id}
     cells |= {column: "" if np.isnan(value) else f"{value:.10g}" for column, value in row.values.items()}

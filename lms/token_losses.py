@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.checkpoints import Checkpoint, context_length, find_device
 from lms.files import open_work, work_folder, write_once, write_whole
 from lms.generate import first_token
@@ -264,7 +264,7 @@ class LossMatrix:
 
 def loss_matrix(table: pd.DataFrame, model: str) -> LossMatrix:
     """The losses of `model` in `table` (columns as `checkpoint_losses`), ready for
-    `models.trajectories.trends.classify_trends`.
+    `foretell.trajectories.trends.classify_trends`.
 
     Raises DataError if the model is not in the table or its checkpoints hold different tokens (their tokenizers
     differ), a token twice, or none.

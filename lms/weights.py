@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.record import Record, weights_sha256
 
 _FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "merges.txt", "vocab.*"]

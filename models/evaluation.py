@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalog import SCALE
+from features.catalogue import SCALE
+from foretell.engine import Cell
+from foretell.laws.benchmark import PowerLawOffset
+from foretell.parallel import Spread
 from models.baselines import log_linear_fit_predict, median_fit_predict
-from models.engine import Cell
-from models.laws.benchmark import PowerLawOffset
 from models.learners import LEARNERS
 from models.nested import (
     Fold,
@@ -33,8 +34,7 @@ from models.nested import (
     random_splits,
     refit_predict,
 )
-from models.parallel import Spread
-from models.task import Task
+from models.problem import Task
 
 Array = NDArray[np.float64]
 Setting = dict[str, float | int]
@@ -42,7 +42,7 @@ Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array], str], Arr
 
 BASELINES = ("median", "log_linear", "power_law")
 LAW_PLUS_TREES = "law_plus_trees"
-CROSS_CHECKED = ("scaling_laws", "all_features")
+CROSS_CHECKED = ("scale_only", "all_features")
 RANDOM, FAMILY = "random", "family"
 
 
@@ -110,9 +110,7 @@ def evaluate(
                 grid = _Grid(study, columns, task.scores, splits, plan.protocol, offset)
                 results[name, scheme] = grid.search(search, storage, spread)
             else:
-                done = nested_cv(
-                    columns, task.scores, splits, plan.protocol, offset=offset, n_threads=spread.n_workers
-                )
+                done = nested_cv(columns, task.scores, splits, plan.protocol, offset=offset, n_threads=spread.n_workers)
                 results[name, scheme] = Outcome.of(done)
             on_done(f"{name}, {scheme} folds")
     if plan.lightgbm:
@@ -184,9 +182,7 @@ class _Grid:
 
         inner = search(self.study, [cell._asdict() for cell in self.protocol.cells], errors_of, storage)
         chosen = choose_cells(inner)
-        predictions = refit_predict(
-            self.columns, self.scores, self.splits, self.protocol, chosen, offset=self.offset
-        )
+        predictions = refit_predict(self.columns, self.scores, self.splits, self.protocol, chosen, offset=self.offset)
         return Outcome(fold_errors(self.scores, predictions, self.splits), predictions, chosen)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.boosters import contributions, train_booster
-from models.engine import Cell
+from foretell.answering.boosters import contributions, train_booster
+from foretell.engine import Cell
 from models.nested import Splits
-from models.task import Task
+from models.problem import Task
 
 Array = NDArray[np.float64]
 

@@ -14,14 +14,14 @@ from sklearn.model_selection import KFold
 from xgboost import Booster
 
 from features.schema import BENCHMARKS, SCORE_BOUNDS
-from models.boosters import predict_rows, train_booster
-from models.engine import Cell
-from models.intervals import coverage, cv_plus_by_distance
+from foretell.answering.boosters import predict_rows, train_booster
+from foretell.answering.intervals import coverage, cv_plus_by_distance
+from foretell.answering.predictor import CALIBRATIONS, FINAL, fold_file
+from foretell.answering.support import Support
+from foretell.engine import Cell
 from models.learners import LEARNERS
 from models.nested import Fold, Protocol, Splits, cell_errors, nested_cv
-from models.predictor import CALIBRATIONS, FINAL, fold_file
-from models.support import Support
-from models.task import Task
+from models.problem import Task
 
 Array = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class Fitted:
     training: pd.DataFrame
 
     def boosters(self) -> dict[str, Booster]:
-        """File name -> booster, as models.predictor reads them."""
+        """File name -> booster, as foretell.answering.predictor reads them."""
         return {FINAL: self.final, **{fold_file(fold): booster for fold, booster in enumerate(self.folds)}}
 
 
@@ -93,8 +93,8 @@ def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n
 
 def support_of(task: Task, features: Sequence[str], columns: Array, rows: NDArray[Any]) -> Support:
     """The region that the models in `rows` (a mask or indices) cover in encoded `columns` [n, features]."""
-    words = tuple(task.encoding.feature(name).kind == "word" for name in features)
-    return Support(columns[rows], tuple(features), words, tuple(np.array(task.model_ids)[rows]))
+    described = tuple(task.encoding.feature(name) for name in features)
+    return Support(columns[rows], described, tuple(np.array(task.model_ids)[rows]))
 
 
 def best_cell(columns: Array, scores: Array, protocol: Protocol, n_seeds: int) -> Cell:

@@ -1,5 +1,5 @@
 """What a candidate must show before it becomes the champion. Pure: every gate takes plain figures and answers with a
-name, passed or not, the figures and a sentence; `pipelines/_promotion.py` gathers the figures and moves aliases."""
+name, passed or not, the figures and a sentence; `pipelines/promotion.py` gathers the figures and moves aliases."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.reading import fold_matrix
-from models.statistics import Interval, mean_interval
+from foretell.stats import Interval, mean_interval
+from models.results import fold_matrix
 
 Array = NDArray[np.float64]
 COVERAGE_TOLERANCE = 0.03  # either way, of the nominal level

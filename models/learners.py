@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models import engine
-from models.engine import Cell, FloatArray, FoldRows, IndexArray
+from foretell import engine
+from foretell.engine import Cell, FloatArray, FoldRows, IndexArray
 
 
 class Learner(Protocol):

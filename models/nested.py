@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import DataError
-from models.engine import Cell, FloatArray, IndexArray
+from foretell.engine import Cell, FloatArray, IndexArray
+from foretell.errors import DataError
 from models.learners import ENGINE, Learner
 from models.splits import Fold, Protocol, Splits, family_splits, random_splits
 

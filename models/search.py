@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 
 Cell = dict[str, float | int]
 HEARTBEAT_SECONDS = 5

@@ -14,10 +14,10 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.parallel import Spread
 from models.learners import LEARNERS
 from models.nested import Protocol, nested_cv, nested_cv_many, random_splits
-from models.parallel import Spread
-from models.task import Task
+from models.problem import Task
 
 Array = NDArray[np.float64]
 CHUNK = 6  # candidates a worker scores at a time

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import ConfigError, DataError
-from models.engine import Cell, FoldRows
+from foretell.engine import Cell, FoldRows
+from foretell.errors import ConfigError, DataError
 
 Indices = NDArray[np.int64]
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from features.agreement import agreement, agreement_markdown, paired_labels, read_labels
-from features.errors import ConfigError
-from pipelines._stage import run_stage
+from foretell.errors import ConfigError
+from pipelines.stage import run_stage
 
 
 def main() -> None:

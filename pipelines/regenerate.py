@@ -2,16 +2,16 @@
 
 Not a stage: it fills the folder of unfinished work (.progress/language_models, on a disk that all workers share)
 through the scheduler that params.yaml names under `parallel`; `dvc repro` afterwards finds the work done and puts it
-together. """
+together."""
 
 import sys
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.record import make_records
 from lms.spread import gpu_client, regeneration_tasks, spread, spread_on_this_machine
-from pipelines._params import load_params
-from pipelines._paths import UNFINISHED
-from pipelines._stage import run_stage
+from pipelines.params import load_params
+from pipelines.paths import UNFINISHED
+from pipelines.stage import run_stage
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ import pytest
 from filelock import FileLock
 from ruamel.yaml import YAML
 
-from features.encoding import Encoding
+from features.encoding import encoding_of
 from features.raw import read_raw, read_text
 from features.schema import RAW_TABLES
 from features.tabulate import Tables, tabulate
-from models.task import Task
+from models.problem import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL_BENCHMARKS = ("hellaswag_10shot", "lambada_0shot")
@@ -117,7 +117,7 @@ def small_task(small_tables: Tables) -> Task:
     """LAMBADA on the slice."""
     scores = small_tables.scores
     target = scores.loc[scores["benchmark"] == "lambada_0shot", ["model_id", "score"]]
-    return Task.of("lambada_0shot", small_tables.design, target, Encoding.of(small_tables.design, "verified"))
+    return Task.of("lambada_0shot", small_tables.design, target, encoding_of(small_tables.design, "verified"))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def run_module(environment: dict[str, str]) -> Run:
-    """run_module(root, "pipelines.tabulate", ...) runs a stage in `root` and returns the finished process."""
+    """run_module(root, "pipelines.stages.tabulate", ...) runs a stage in `root` and returns the finished process."""
 
     def run(root: Path, module: str, *args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", module, *args]

@@ -1,4 +1,4 @@
-"""MLflow, in one room: makes a store match the run descriptions of `models/runs.py`, packs predictors, holds the
+"""MLflow, in one room: makes a store match the run descriptions of `runs.py`, packs predictors, holds the
 registry's versions and aliases, and answers what is champion, candidate and history. Everything here may be repeated: a
 run or a version that is there is found by its `dvc.stage_hash`, a partial one is completed, and nothing is made twice.
 """

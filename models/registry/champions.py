@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from mlflow.entities.model_registry import RegisteredModel
 
-from features.errors import TrackingError
+from foretell.errors import TrackingError
 from models.registry.connection import readable
 from models.registry.store import CHAMPION, Store
 

@@ -22,7 +22,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from features.errors import TrackingError
+from foretell.errors import TrackingError
 from models.registry.views import PAGE, TAG, saved_view
 
 EXPERIMENT = "foretell"

@@ -14,22 +14,22 @@ import pandas as pd
 from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.models.model import ModelInfo
 
-from models.predictor import Predictor
+from foretell.answering.predictor import Predictor
 from models.registry.connection import STAGE_HASH
 
 ROOT = Path(__file__).parents[2]
 SERVING_REQUIREMENTS = ("mlflow", "numpy", "pandas", "ruamel.yaml", "xgboost-cpu")
 SERVING_CODE = (
     "features/__init__.py",
-    "features/catalog.py",
+    "features/catalogue.py",
     "features/encoding.py",
-    "features/errors.py",
+    "foretell/errors.py",
     "features/schema",
     "models/__init__.py",
-    "models/boosters.py",
-    "models/intervals.py",
-    "models/predictor.py",
-    "models/support.py",
+    "foretell/answering/boosters.py",
+    "foretell/answering/intervals.py",
+    "foretell/answering/predictor.py",
+    "foretell/answering/support.py",
 )
 
 

@@ -10,11 +10,11 @@ from mlflow.entities import LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from features.errors import TrackingError
+from foretell.errors import TrackingError
 from models.registry.connection import STAGE_HASH, readable
 from models.registry.package import log_predictor
+from models.registry.runs import VersionSpec
 from models.registry.tracked import Found, Runs
-from models.runs import VersionSpec
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 
@@ -58,8 +58,7 @@ class Store(Runs):
         )
 
     def _packed(self, run_id: str, spec: VersionSpec) -> tuple[str, str]:
-        """(model id, uri) of the predictor logged to `run_id`: one that an interrupted call left whole, or a new one.
-        """
+        """(model id, uri) of the predictor logged to `run_id`: one an interrupted call left whole, or a new one."""
         query = f"source_run_id = '{run_id}' and tags.`{STAGE_HASH}` = '{spec.run.stage_hash}'"
         for model in self.client.search_logged_models([self.experiment_id], query):
             if model.status == LoggedModelStatus.READY and _has_files(model.model_uri):

@@ -11,9 +11,9 @@ import mlflow
 from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from features.errors import TrackingError
+from foretell.errors import TrackingError
 from models.registry.connection import COMPLETE, NOTE, STAGE_HASH, STATE, Connection, readable
-from models.runs import RunSpec
+from models.registry.runs import RunSpec
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import pytest
 from features.raw import read_raw
 from features.schema import BENCHMARKS
 from features.tabulate import INPUTS, tabulate
+from foretell.laws.benchmark import FORM, PowerLawOffset
+from foretell.laws.newton import minimise_huber
 from models.baselines import log_linear_fit_predict, median_fit_predict
-from models.laws.benchmark import FORM, PowerLawOffset
-from models.laws.newton import minimise_huber
 
 Array = np.ndarray
 FitPredict = Callable[[Array, Array, Array, bool], Array]

@@ -8,11 +8,11 @@ import pytest
 
 from features.raw import read_raw
 from features.schema import LOSS_CURVES
-from models.laws.joint import ChinchillaLaw, KaplanLaw
-from models.laws.published import BESIROGLU, BESIROGLU_INTERVALS_95, KAPLAN_CRITICAL_BATCH
-from models.laws.steps import StepsLaw, min_steps
-from models.laws.studies import Runs, extrapolate, fit_study, leave_out_highest, report_study
-from pipelines._losses import bundled_runs, bundled_study
+from foretell.laws.joint import ChinchillaLaw, KaplanLaw
+from foretell.laws.published import BESIROGLU, BESIROGLU_INTERVALS_95, KAPLAN_CRITICAL_BATCH
+from foretell.laws.steps import StepsLaw, min_steps
+from foretell.laws.studies import Runs, extrapolate, fit_study, leave_out_highest, report_study
+from pipelines.loss_runs import bundled_runs, bundled_study
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli_law
-from pipelines._boundary import run_command
+from pipelines.boundary import run_command
+from pipelines.cli import law as cli_law
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "laws.md").read_text(encoding="utf-8")

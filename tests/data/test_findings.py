@@ -6,11 +6,11 @@ import pytest
 
 from features.raw import read_raw
 from features.schema import CHECKPOINT_SCORES, ITEM_LOSSES, LOSS_CURVES, MIXTURE_DOMAINS, MIXTURE_LOSSES
-from models.mixtures.study import MixSettings, MixStudy, mix
-from models.trajectories.settings import TraceSettings
-from models.trajectories.study import trace
-from models.trajectories.verdict import Finding
-from pipelines._params import read_params
+from foretell.mixtures.study import MixSettings, MixStudy, mix
+from foretell.trajectories.settings import TraceSettings
+from foretell.trajectories.study import trace
+from foretell.trajectories.verdict import Finding
+from pipelines.params import read_params
 
 ROOT = Path(__file__).parents[2]
 PARAMS = read_params(ROOT / "params.yaml")

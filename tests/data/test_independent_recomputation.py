@@ -9,15 +9,15 @@ import pytest
 from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from xgboost import XGBRegressor
 
-from features.catalog import DESIGN_GROUPS, SCALE, feature_names
-from features.encoding import Encoding
+from features.catalogue import DESIGN_GROUPS, SCALE, feature_names
+from features.encoding import encoding_of
 from features.tabulate import tabulate
+from foretell.parallel import Spread
 from models.evaluation import Plan, evaluate
 from models.nested import Protocol, nested_cv
-from models.parallel import Spread
-from models.reading import fold_matrix
+from models.problem import Task
+from models.results import fold_matrix
 from models.search import search_grid
-from models.task import Task
 
 pytestmark = pytest.mark.slow
 GRID = {"max_depth": [2, 3, 5], "learning_rate": [0.01, 0.1, 0.3], "n_estimators": [50, 100]}
@@ -26,7 +26,7 @@ SEEDS = 2
 
 def published_task(raw: dict[str, pd.DataFrame], slug: str) -> Task:
     tables = tabulate(raw, "published", (slug,), 30)
-    return Task.of(slug, tables.design, tables.scores[["model_id", "score"]], Encoding.of(tables.design, "published"))
+    return Task.of(slug, tables.design, tables.scores[["model_id", "score"]], encoding_of(tables.design, "published"))
 
 
 @pytest.mark.parametrize(("slug", "name", "n_shot"), [("lambada_0shot", "lambada", 0), ("gsm8k_5shot", "gsm8k", 5)])
@@ -35,8 +35,8 @@ def test_scaling_laws_error_agrees_with_plain_scikit_learn(
 ) -> None:
     plan = Plan(Protocol(holdout=0.2), n_seeds=SEEDS, n_family_seeds=1, lightgbm=False)
     task = published_task(raw, slug)
-    found = evaluate(task, {"scaling_laws": SCALE}, plan, search_grid, "", Spread("threads", 1))
-    ours = fold_matrix(found.errors, "scaling_laws", "random").mean(axis=1)
+    found = evaluate(task, {"scale_only": SCALE}, plan, search_grid, "", Spread("threads", 1))
+    ours = fold_matrix(found.errors, "scale_only", "random").mean(axis=1)
 
     design = pd.read_csv(raw_root / "data/raw/published_design.csv").set_index("model_id")
     scores = pd.read_csv(raw_root / "data/raw/scores.csv")
@@ -90,7 +90,7 @@ def test_humaneval_without_the_biases_that_the_study_left_out(raw: dict[str, pd.
 @pytest.mark.parametrize("slug", ["lambada_0shot", "hellaswag_10shot"])
 def test_no_predictor_beats_the_median_on_shuffled_scores(raw: dict[str, pd.DataFrame], slug: str) -> None:
     task = published_task(raw, slug)
-    sets = {"scaling_laws": SCALE, "every_design": feature_names("published", DESIGN_GROUPS)}
+    sets = {"scale_only": SCALE, "every_design": feature_names("published", DESIGN_GROUPS)}
     plan = Plan(Protocol(), n_seeds=3, n_family_seeds=1, lightgbm=False)
 
     def relative_gains(scores: np.ndarray) -> dict[str, float]:

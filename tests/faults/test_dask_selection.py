@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pytest
 from servers import dask_cluster
 
-from features.catalog import ALL_GROUPS, SCALE, feature_names
-from features.errors import ConfigError
+from features.catalogue import ALL_GROUPS, SCALE, feature_names
+from foretell.errors import ConfigError
+from foretell.parallel import Spread
 from models.nested import Protocol
-from models.parallel import Spread
+from models.problem import Task
 from models.selection import Rule, Step, forward_select
-from models.task import Task
 
 pytestmark = pytest.mark.slow
 RULE = Rule(Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(20,)), n_seeds=2, threshold=1e-4)

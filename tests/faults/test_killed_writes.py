@@ -13,7 +13,7 @@ import pytest
 WRITER = """
 import sys
 from pathlib import Path
-from pipelines._stage import write_text
+from pipelines.files import write_text
 path, turn = Path(sys.argv[1]), 0
 print("ready", flush=True)
 while True:
@@ -45,7 +45,7 @@ def test_a_killed_write_leaves_a_whole_file(tmp_path: Path, environment: dict[st
 
 HOLDER = """
 import time
-from pipelines._stage import stage_lock
+from pipelines.stage import stage_lock
 with stage_lock("tabulate"):
     print("held", flush=True)
     time.sleep(60)
@@ -55,8 +55,8 @@ with stage_lock("tabulate"):
 def test_a_dead_process_does_not_keep_its_lock(
     tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from features.errors import ConfigError
-    from pipelines._stage import stage_lock
+    from foretell.errors import ConfigError
+    from pipelines.stage import stage_lock
 
     monkeypatch.chdir(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", HOLDER], env=environment, stdout=subprocess.PIPE, cwd=tmp_path)

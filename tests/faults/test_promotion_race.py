@@ -23,7 +23,7 @@ for _ in range(2):
 """
 MOVE = f"""
 import pathlib, sys, time
-from features.errors import TrackingError
+from foretell.errors import TrackingError
 from models.registry import Store
 from models.registry.champions import Event, champion, claimed, move, stamp
 store = Store(create=True)

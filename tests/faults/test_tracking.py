@@ -23,7 +23,7 @@ TRACK = f"""
 import sys
 from pathlib import Path
 from models.registry import Store
-from models.runs import Dataset, RunSpec
+from models.registry.runs import Dataset, RunSpec
 
 def spec(i):
     files = tuple((path, "errors") for path in sorted(Path("files").iterdir()))
@@ -46,7 +46,7 @@ print(json.dumps([[r.info.run_name, r.info.status, len(store.client.get_metric_h
 """
 DOWN = """
 import time
-from features.errors import TrackingError
+from foretell.errors import TrackingError
 from models.registry import Store
 began = time.monotonic()
 try:

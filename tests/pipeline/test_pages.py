@@ -18,7 +18,7 @@ from team import program, wait_for
 pytestmark = pytest.mark.slow
 SHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 ASSISTANT = "[data-component-id='mlflow.assistant.chat_panel.close']"
-RUNS = ("lambada_0shot/scaling_laws", "lambada_0shot/selected_design")
+RUNS = ("lambada_0shot/scale_only", "lambada_0shot/selected_design")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from servers import dask_cluster, postgres_server
 
 pytestmark = pytest.mark.slow
 BENCHMARK = "lambada_0shot"
-STAGES = ("pipelines.select_features", "pipelines.evaluate")
+STAGES = ("pipelines.stages.select", "pipelines.stages.evaluate")
 WRITTEN = {
     f"data/selected/{BENCHMARK}.json",
     *(f"data/errors/{BENCHMARK}/{name}" for name in ("errors.csv", "choices.csv", "predictions.parquet")),
@@ -57,7 +57,7 @@ def tabulated(small_root: Path, run_module: Run, tmp_path_factory: pytest.TempPa
     root = Path(shutil.copytree(small_root, tmp_path_factory.mktemp("tables") / "workspace"))
     shutil.copy(REPOSITORY / "params.yaml", root)
     change_params(root, SMALL)
-    done = run_module(root, "pipelines.tabulate")
+    done = run_module(root, "pipelines.stages.tabulate")
     assert done.returncode == 0, done.stderr
     return root
 
@@ -78,9 +78,7 @@ def alone(tabulated: Path, run_module: Run, tmp_path_factory: pytest.TempPathFac
     return found
 
 
-@pytest.mark.parametrize(
-    ("backend", "workers"), [("threads", 4), ("loky", 1), ("loky", 4), ("dask", 1), ("dask", 4)]
-)
+@pytest.mark.parametrize(("backend", "workers"), [("threads", 4), ("loky", 1), ("loky", 4), ("dask", 1), ("dask", 4)])
 def test_workers_and_backends_write_the_same_files(
     fresh: Path, run_module: Run, alone: dict[str, str], backend: str, workers: int
 ) -> None:

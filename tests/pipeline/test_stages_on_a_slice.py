@@ -9,7 +9,7 @@ import pytest
 from conftest import Run
 from ruamel.yaml import YAML
 
-from models.predictor import Predictor
+from foretell.answering.predictor import Predictor
 
 pytestmark = pytest.mark.slow
 BENCHMARK = "lambada_0shot"
@@ -60,7 +60,7 @@ def test_the_same_bytes_wherever_it_runs(
 
 
 def test_a_stage_without_its_inputs_says_what_to_run(workspace: Path, run_module: Run) -> None:
-    done = run_module(workspace, "pipelines.evaluate", BENCHMARK)
+    done = run_module(workspace, "pipelines.stages.evaluate", BENCHMARK)
     assert done.returncode == 3
     assert done.stderr.startswith("DataError: ")
     assert "`dvc repro` writes it" in done.stderr
@@ -70,7 +70,7 @@ def test_a_stage_without_its_inputs_says_what_to_run(workspace: Path, run_module
 def test_a_typo_in_params_stops_a_stage(workspace: Path, run_module: Run) -> None:
     path = workspace / "params.yaml"
     path.write_text(path.read_text().replace("min_models:", "min_model:"))
-    done = run_module(workspace, "pipelines.tabulate")
+    done = run_module(workspace, "pipelines.stages.tabulate")
     assert done.returncode == 4
     assert "tabulate.min_model: Extra inputs are not permitted" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -19,7 +19,7 @@ def test_bad_data_end_with_code_3_and_no_report(workspace: Path, run_module: Run
     elif defect == "unknown model":
         table.loc[0, "model_id"] = "nobody/nothing"
     table.to_csv(path, index=False, encoding="utf-8-sig" if defect == "byte-order mark" else "utf-8")
-    done = run_module(workspace, "pipelines.validate")
+    done = run_module(workspace, "pipelines.stages.validate")
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith("DataError: ")
     assert "pretraining: " in done.stderr

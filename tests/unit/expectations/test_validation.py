@@ -281,8 +281,8 @@ def test_an_empty_suite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def validate_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """Exit code of the stage `validate` run in `root`, in this process (importing again would take seconds)."""
-    from pipelines import validate as stage
-    from pipelines._stage import run_stage
+    from pipelines.stage import run_stage
+    from pipelines.stages import validate as stage
 
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "argv", ["validate"])

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from features.agreement import agreement, agreement_markdown, cohens_kappa, paired_labels, read_labels
-from features.errors import DataError
+from foretell.errors import DataError
 
 LABELS = ["web", "code", "books", "reference"]
 

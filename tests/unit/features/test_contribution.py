@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from features.contribution import Facts, appended, model_rows, params_check, score_rows
-from features.errors import DataError
 from features.hf_config import architecture_columns
 from features.schema import MODELS, PRETRAINING, SCORES
+from foretell.errors import DataError
 
 CONFIG = {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257, "n_positions": 1024}
 FACTS = Facts(

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.encoding import Encoding
-from features.errors import DataError
+from features.encoding import encoding_of
+from foretell.answering.encoding import Encoding
+from foretell.errors import DataError
 
 DESIGN = pd.DataFrame(
     {
@@ -23,7 +24,7 @@ DESIGN = pd.DataFrame(
         "pct_code": [20.0, math.nan, 0.0],
     }
 )
-VERIFIED, PUBLISHED = Encoding.of(DESIGN, "verified"), Encoding.of(DESIGN, "published")
+VERIFIED, PUBLISHED = encoding_of(DESIGN, "verified"), encoding_of(DESIGN, "published")
 
 
 def test_categories_are_in_alphabetical_order() -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from features.errors import DataError
 from features.generation_validity import (
     DOMAINS,
     PILE_AND_REFINEDWEB,
@@ -20,6 +19,7 @@ from features.generation_validity import (
 from features.generation_validity_report import profile_summary, validity_json, validity_markdown, validity_plot
 from features.raw import read_raw
 from features.schema import GENERATIONS, PRETRAINING
+from foretell.errors import DataError
 
 
 def tables(n: int = 8, noise: float = 0.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

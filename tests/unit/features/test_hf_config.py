@@ -7,8 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from features.errors import DataError
 from features.hf_config import CLASS_OF_TYPE, FAMILIES, architecture_columns, class_of
+from foretell.errors import DataError
 
 # What the file holds is an extension the makers did not train: the recorded value is shorter.
 UNTRAINED = {"Qwen/Qwen2-72B", "Qwen/Qwen2.5-14B", "Qwen/Qwen2.5-32B", "Qwen/Qwen2.5-72B"}

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from features.errors import DataError
 from features.lineage import (
     LINEAGE_COLUMNS,
     merge_generation_features,
@@ -19,6 +18,7 @@ from features.lineage import (
     with_lineage,
 )
 from features.text_table import COLUMNS
+from foretell.errors import DataError
 
 LINEAGE = {
     "slug": "a--m",

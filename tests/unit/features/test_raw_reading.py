@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.errors import DataError
 from features.raw import lenient_numbers, read_raw, read_text, typed
 from features.schema import MODELS, RAW_TABLES, Column, Table
 from features.schema.core import flag, integer, number, text
+from foretell.errors import DataError
 
 SMALL = Table(
     "small",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalog import FEATURES, View
+from features.catalogue import FEATURES, View
 from features.schema import BENCHMARKS
 from features.tabulate import Tables, aggregate, tabulate
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import DataError
 from features.text_constituency import constituency_statistics, word_depths
 from features.text_dependency import dependency_statistics, head_distances, root_distances
 from features.text_lengths import character_length, sentence_lengths
 from features.text_lexical import content_function_ratio
 from features.text_parsed import ParsedDocument, ParsedSentence, ParsedWord, read_conllu
+from foretell.errors import DataError
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "text" / "two_sentences.conllu"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.errors import DataError
 from features.text_domains import DOMAINS, domain_shares
 from features.text_parsed import read_conllu
 from features.text_table import COLUMNS, PER_WORDS_COLUMNS, feature_row, mean_and_spread, parse_numbers, text_numbers
+from foretell.errors import DataError
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "text" / "two_sentences.conllu"
 

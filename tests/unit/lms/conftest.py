@@ -37,10 +37,10 @@ def benchmark_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_records(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Records of a Llama and a GPT-NeoX of under a million parameters, their weights in a local folder."""
     import torch
+    from tiny_models import build_tiny_model
 
     from lms.record import make_records, weights_sha256
     from lms.settings import RecordSettings
-    from lms.tiny import build_tiny_model
 
     torch.set_num_threads(2)
     os.environ.setdefault("HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("datasets_cache")))
@@ -67,10 +67,10 @@ def trained(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     saved at each of STEPS."""
     import torch
     from ruamel.yaml import YAML
+    from tiny_models import build_tiny_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from lms.record import weights_sha256
-    from lms.tiny import build_tiny_model
 
     torch.set_num_threads(1)  # tensors this small lose by more
     folder = tmp_path_factory.mktemp("trained")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import ConfigError, DataError
 from features.schema import BENCHMARKS
+from foretell.errors import ConfigError, DataError
 from lms.benchmarks import benchmark_of_task, harness_configuration, load_benchmarks, local_folder, score_units
 from lms.documents import mathqa_options, truthfulqa_probability_of_truth, winogrande_sentence_beginnings
 

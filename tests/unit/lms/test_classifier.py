@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.classifier import TextClassifier, load_classifier
 from lms.domains import LocalDomains
 from lms.education import educational_scores

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lms.checkpoints import read_checkpoints
-from pipelines.cli import app
-from pipelines.cli_lms import app as lms
+from pipelines.cli.lms import app as lms
+from pipelines.cli.main import app
 
 TEXT = Path(__file__).parents[2] / "fixtures" / "tiny_text.txt"
 

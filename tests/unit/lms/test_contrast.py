@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.checkpoints import Checkpoint, find_checkpoint, read_checkpoints
 from lms.contrast import ContrastSampler, ContrastSettings, contrast_log_probabilities, contrast_models
 from lms.weights import LoadedModel, load_model
@@ -170,7 +170,8 @@ def test_texts_do_not_depend_on_the_batch_and_state_their_perplexities(
 def test_models_that_cannot_be_compared_are_refused(
     pair: tuple[LoadedModel, LoadedModel], tiny_records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    from lms.tiny import build_tiny_model
+    from tiny_models import build_tiny_model
+
     from lms.weights import runtime_environment
 
     build_tiny_model(tmp_path, "llama", ["Ganz andere Worte, und andere Tokens: über, für, Straße." * 20])

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.classifier import TextClassifier
 from lms.domains import STAGES, EndpointDomains, LocalDomains, prompt, read_answer
 from lms.endpoint import AnswerCache, Endpoint, Question

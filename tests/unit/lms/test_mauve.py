@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.checkpoints import find_checkpoint, read_checkpoints
 from lms.mauve import mauve_score, text_features
 

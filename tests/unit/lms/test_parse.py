@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from features.errors import ConfigError
 from features.text_constituency import word_depths
 from features.text_parsed import ParsedDocument, ParsedSentence, ParsedWord, read_conllu
 from features.text_table import parse_numbers
+from foretell.errors import ConfigError
 from lms.parse import StanzaParser, bracketed, document_from_stanza, parse_each
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "text" / "two_sentences.conllu"

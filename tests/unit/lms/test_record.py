@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.record import (
     check_model_id,
     check_slug,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from features.errors import DataError
+from foretell.errors import DataError
 from lms.results import SCORE_COLUMNS, read_harness_results, reduce_results, right_option, score_table
 
 

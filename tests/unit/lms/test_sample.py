@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from lms.generate import HuggingFaceGenerator, first_token, open_generator
 from lms.sample import (
     SampleFiles,

@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from features.errors import ConfigError, DataError
 from features.lineage import merge_scores, read_regenerated_scores
 from features.schema import BENCHMARKS, SCORE_BOUNDS, SCORES
+from foretell.errors import ConfigError, DataError
 from lms.benchmarks import harness_configuration, score_units
 from lms.brier import brier_score
 from lms.programs import NOT_ALLOWED

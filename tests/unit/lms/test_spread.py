@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units
 from lms.settings import SampleSettings, ScoreSettings

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from features.errors import DataError
 from features.text_table import COLUMNS, PER_WORDS_COLUMNS
+from foretell.errors import DataError
 from lms.language import LanguageDetector
 from lms.parse import StanzaParser
 from lms.tag import Taggers, read_shard, tag_generations
@@ -28,9 +28,7 @@ ROOT = Path(__file__).parents[3]
 
 def fake_pipeline(text: str) -> Any:
     """One sentence, each word hanging on the one before it, tagged in turn as noun and determiner."""
-    words = [
-        SimpleNamespace(text=word, upos=("NOUN", "DET")[i % 2], head=i) for i, word in enumerate(text.split())
-    ]
+    words = [SimpleNamespace(text=word, upos=("NOUN", "DET")[i % 2], head=i) for i, word in enumerate(text.split())]
     leaves = [SimpleNamespace(label="NN", children=[SimpleNamespace(label=w.text, children=[])]) for w in words]
     tree = SimpleNamespace(label="ROOT", children=[SimpleNamespace(label="S", children=leaves)])
     return SimpleNamespace(sentences=[SimpleNamespace(words=words, constituency=tree)])

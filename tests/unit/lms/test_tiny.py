@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from features.errors import DataError
+from foretell.errors import DataError
 from lms.record import weights_sha256
 from lms.weights import load_model, n_parameters
 
@@ -13,8 +13,7 @@ from lms.weights import load_model, n_parameters
 @pytest.mark.usefixtures("libraries")
 def test_tiny_models_are_reproducible_and_small(tiny_records: list[dict[str, Any]], tmp_path: Path) -> None:
     from conftest import TEXT
-
-    from lms.tiny import build_tiny_model, train_tokenizer
+    from tiny_models import build_tiny_model, train_tokenizer
 
     texts = TEXT.read_text(encoding="utf-8").splitlines()
     for record in tiny_records:

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 import lms.token_losses as module
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
+from foretell.trajectories.trends import DOWNWARD, classify_trends
 from lms.checkpoints import Checkpoint, context_length, find_checkpoint, read_checkpoints
 from lms.token_losses import LossSettings, loss_matrix, losses_of_tokens, read_texts, token_losses, windows
-from models.trajectories.trends import DOWNWARD, classify_trends
 
 TEXTS = ["The cat sat on the mat and looked at the moon.\n" * 6, "def f(x):\n    return x + 1\n"]
 

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from features.encoding import Encoding
-from features.errors import DataError
+from features.encoding import encoding_of
 from features.tabulate import Tables
+from foretell.errors import DataError
 from models.baselines import log_linear_fit_predict, median_fit_predict
-from models.task import Task
+from models.problem import Task
 
 
 def test_the_median_is_the_training_folds(small_task: Task) -> None:
@@ -41,7 +41,7 @@ def target(small_tables: Tables) -> pd.DataFrame:
 
 
 def test_rows_are_sorted_by_model(small_tables: Tables, target: pd.DataFrame) -> None:
-    encoding = Encoding.of(small_tables.design, "verified")
+    encoding = encoding_of(small_tables.design, "verified")
     straight = Task.of("hellaswag_10shot", small_tables.design, target, encoding)
     moved = Task.of(
         "hellaswag_10shot", small_tables.design.sample(frac=1, random_state=1), target.sample(frac=1, random_state=2),
@@ -67,7 +67,7 @@ def test_a_subset_keeps_rows_together(small_task: Task) -> None:
 
 
 def test_scores_that_do_not_fit_are_refused(small_tables: Tables, target: pd.DataFrame) -> None:
-    encoding = Encoding.of(small_tables.design, "verified")
+    encoding = encoding_of(small_tables.design, "verified")
     stranger = pd.concat([target, pd.DataFrame({"model_id": ["no/body"], "score": [0.5]})])
     with pytest.raises(DataError, match=r"models without a design row: \['no/body'\]"):
         Task.of("hellaswag_10shot", small_tables.design, stranger, encoding)

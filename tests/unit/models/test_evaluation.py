@@ -8,12 +8,13 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold
 
-from features.catalog import SCALE
-from features.errors import DataError
+from features.catalogue import SCALE
+from foretell.errors import DataError
+from foretell.parallel import Spread
 from models.evaluation import BASELINES, Evaluation, Plan, evaluate, study_name
 from models.nested import Protocol, family_splits, nested_cv, random_splits
-from models.parallel import Spread
-from models.reading import (
+from models.problem import Task
+from models.results import (
     beats_median,
     chosen_cells,
     compare,
@@ -22,11 +23,10 @@ from models.reading import (
     order_accuracy,
 )
 from models.search import search_grid
-from models.task import Task
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
 PLAN = Plan(PROTOCOL, n_seeds=3, n_family_seeds=2, lightgbm=True)
-SETS = {"scaling_laws": SCALE, "all_features": (*SCALE, "pct_code", "activation")}
+SETS = {"scale_only": SCALE, "all_features": (*SCALE, "pct_code", "activation")}
 
 
 def run(task: Task, spread: Spread, said: list[str] | None = None) -> Evaluation:
@@ -40,7 +40,7 @@ def found(small_task: Task) -> Evaluation:
 
 def test_every_predictor_has_every_seed_and_fold(small_task: Task, found: Evaluation) -> None:
     counts = found.errors.groupby(["scheme", "predictor"]).size().to_dict()
-    trees = ["scaling_laws", "all_features"]
+    trees = ["scale_only", "all_features"]
     expected = {("random", name): 9 for name in (*BASELINES, *trees, *(f"{name}_lightgbm" for name in trees))}
     expected |= {("family", name): 6 for name in (*BASELINES, *trees)}
     assert counts == expected
@@ -117,15 +117,15 @@ def test_a_study_changes_its_name_with_data_features_and_protocol(small_task: Ta
     columns = small_task.columns(SCALE)
     moved = Task(small_task.benchmark, small_task.design, small_task.scores + 1e-9, small_task.encoding)
     names = [
-        study_name(small_task, "scaling_laws", columns, PLAN),
-        study_name(moved, "scaling_laws", columns, PLAN),
-        study_name(small_task, "scaling_laws", columns[:, ::-1], PLAN),
+        study_name(small_task, "scale_only", columns, PLAN),
+        study_name(moved, "scale_only", columns, PLAN),
+        study_name(small_task, "scale_only", columns[:, ::-1], PLAN),
         study_name(small_task, "every_design", columns, PLAN),
-        study_name(small_task, "scaling_laws", columns, Plan(Protocol(holdout=0.2), 3, 2, True)),
-        study_name(small_task, "scaling_laws", columns, Plan(PROTOCOL, 4, 2, True)),
+        study_name(small_task, "scale_only", columns, Plan(Protocol(holdout=0.2), 3, 2, True)),
+        study_name(small_task, "scale_only", columns, Plan(PROTOCOL, 4, 2, True)),
     ]
     assert len(set(names)) == len(names)
-    assert study_name(small_task, "scaling_laws", columns.copy(), PLAN) == names[0]
+    assert study_name(small_task, "scale_only", columns.copy(), PLAN) == names[0]
 
 
 def errors_table(rows: Sequence[tuple[str, str, int, int, float]]) -> pd.DataFrame:
@@ -160,7 +160,7 @@ def test_a_missing_error_is_refused() -> None:
 
 def test_missing_choices_are_refused(found: Evaluation) -> None:
     with pytest.raises(DataError, match=r"no chosen cell for \(seed, fold\) \[\(3, 0\), \(3, 1\), \(3, 2\)\]"):
-        chosen_cells(found.choices, "scaling_laws", "random", 5, 3)
+        chosen_cells(found.choices, "scale_only", "random", 5, 3)
 
 
 def test_order_accuracy_is_the_mean_over_seeds() -> None:

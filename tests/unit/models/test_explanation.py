@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from xgboost import XGBRegressor
 
-from models.engine import Cell
+from foretell.engine import Cell
 from models.explanation import held_out_shap, importance, mean_per_model
 from models.nested import Protocol, random_splits
-from models.task import Task
+from models.problem import Task
 
 FEATURES = ("total_params", "tokens_billions", "pct_code", "activation")
 PROTOCOL = Protocol()

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.figures import bar, beeswarm, dependence, predicted_against_actual, seed_distribution
-from pipelines._stage import write_figure
+from models.report.figures import bar, beeswarm, dependence, predicted_against_actual, seed_distribution
+from pipelines.files import write_figure
 
 RNG = np.random.default_rng(0)
 IDS = [f"org/m{i:02d}" for i in range(20)]

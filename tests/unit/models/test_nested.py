@@ -6,7 +6,7 @@ from sklearn.model_selection import GridSearchCV, KFold, ParameterGrid, train_te
 from small_table import small_table
 from xgboost import XGBRegressor
 
-from features.errors import ConfigError, DataError
+from foretell.errors import ConfigError, DataError
 from models import nested
 from models.learners import LEARNERS
 from models.nested import Protocol, family_splits, nested_cv, nested_cv_many, random_splits

@@ -10,7 +10,7 @@ from models.registry.package import ROOT, SERVING_CODE, _serving_code
 
 HEAVY = ("numba", "optuna", "great_expectations", "lightgbm", "shap", "dvc", "torch")
 LOOK = f"""
-import sys, models.predictor
+import sys, foretell.answering.predictor
 files = [sys.modules[name].__file__ for name in sys.modules if name.split('.')[0] in ('features', 'models')]
 print(sorted(set(str(file) for file in files)))
 print([name for name in {HEAVY!r} if name in sys.modules])

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from features.errors import ConfigError
+from foretell.errors import ConfigError
 from models.search import search_grid
 
 CELLS = [{"depth": depth, "rate": rate} for depth in (2, 3, 5) for rate in (0.01, 0.1, 0.3)]
@@ -127,7 +127,8 @@ def test_a_duplicate_trial_is_noticed(sqlite: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:////nowhere/at/all/grid.db", "no-such-database://x/y", "grid.db", "postgresql+psycopg://127.0.0.1:1/x"]
+    "url",
+    ["sqlite:////nowhere/at/all/grid.db", "no-such-database://x/y", "grid.db", "postgresql+psycopg://127.0.0.1:1/x"],
 )
 def test_a_storage_that_cannot_be_opened_gets_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.search.time.sleep", lambda seconds: None)

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalog import SCALE
-from features.encoding import Encoding
+from features.catalogue import SCALE
+from features.encoding import encoding_with
+from foretell.parallel import HERE, Spread
 from models.learners import XGBoostLearner
 from models.nested import Protocol, nested_cv, random_splits
-from models.parallel import HERE, Spread
+from models.problem import Task
 from models.selection import Rule, Step, forward_select, recheck, selected, stability
-from models.task import Task
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.3,), n_estimators=(20,))
 RULE = Rule(PROTOCOL, n_seeds=2, threshold=1e-4)
@@ -38,7 +38,9 @@ def planted(seed: int = 0, n: int = 60, weight: float = 0.3) -> Task:
     )
     words = {"activation": ("gelu", "swiglu")}
     scores = 0.05 * np.log(design["total_params"]) - 0.8 + weight * (design["pct_code"] > 20)
-    return Task("hellaswag_10shot", design, scores.to_numpy() + rng.normal(0, 0.005, n), Encoding("verified", words))
+    return Task(
+        "hellaswag_10shot", design, scores.to_numpy() + rng.normal(0, 0.005, n), encoding_with("verified", words)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from features.errors import ConfigError
-from models.server import PASSWORD, SECRET, TeamServer
+from foretell.errors import ConfigError
+from models.registry.server import PASSWORD, SECRET, TeamServer
 
 SAFE = {PASSWORD: "x" * 16, SECRET: "y" * 24}
 GOOD = {"database": "postgresql://u@h/db", "artifacts": "s3://bucket/foretell"}

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.laws.published import BESIROGLU
-from pipelines import cli_law
-from pipelines._boundary import run_command
+from foretell.laws.published import BESIROGLU
+from pipelines.boundary import run_command
+from pipelines.cli import law as cli_law
 
 
 @pytest.fixture

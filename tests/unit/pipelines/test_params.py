@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from features.errors import ConfigError
-from pipelines._params import read_params
-from pipelines._tables import protocol_of, spread_of
+from foretell.errors import ConfigError
+from pipelines.params import read_params
+from pipelines.tables import protocol_of, spread_of
 
 
 @pytest.fixture

@@ -9,21 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.errors import ConfigError, DataError, TrackingError
-from pipelines import _stage
-from pipelines._progress import Recorder, inputs_key
-from pipelines._stage import (
-    argument,
-    atomic,
-    read_json,
-    read_parquet,
-    run_stage,
-    stage_lock,
-    write_csv,
-    write_json,
-    write_parquet,
-    write_yaml,
-)
+from foretell.errors import ConfigError, DataError, TrackingError
+from foretell.files import atomic
+from pipelines import stage as _stage
+from pipelines.files import read_json, read_parquet, write_csv, write_json, write_parquet, write_yaml
+from pipelines.progress import Recorder, inputs_key
+from pipelines.stage import argument, run_stage, stage_lock
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +52,7 @@ def test_json_is_sorted_rounded_and_has_no_nan(tmp_path: Path) -> None:
 
 def test_yaml_keeps_the_order_of_keys(tmp_path: Path) -> None:
     write_yaml(tmp_path / "v.yaml", {"z": 0.1 + 0.2, "a": ["x", None]})
-    assert (tmp_path / "v.yaml").read_text() .startswith("z: 0.3\na:\n- x\n-")
+    assert (tmp_path / "v.yaml").read_text().startswith("z: 0.3\na:\n- x\n-")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import ConfigError
+from benchmarks import measure_text as bench_text
 from features.tagged import read_tagged
 from features.text_table import COLUMNS
+from foretell.errors import ConfigError
 from lms.language import LanguageDetector
 from lms.tag import Taggers
 from lms.tag_settings import TagSettings, tag_fingerprint
-from pipelines import _params, bench_text, tag
+from pipelines import params as _params
+from pipelines.stages import tag
 
 ROOT = Path(__file__).parents[3]
 

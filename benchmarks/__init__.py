@@ -1,0 +1,1 @@
+"""Speed and scale, measured side by side on one machine; run by `make bench`, not shipped."""

@@ -1,0 +1,85 @@
+"""Spreading independent pieces of work: threads on one machine (the engine releases the GIL), processes (loky), or a
+cluster (dask). Results come back in the order of the items, so they do not depend on where or how many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
+
+import joblib
+
+from foretell.errors import ConfigError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where work runs. `workers` 0 = one per core; `scheduler` is a dask address (`tcp://host:port`), `slurm` for
+    workers that dask-jobqueue starts with the site's own configuration, or empty for local dask workers."""
+
+    backend: Literal["threads", "loky", "dask"] = "threads"
+    workers: int = 0
+    scheduler: str = ""
+
+    @property
+    def n_workers(self) -> int:
+        """Workers on this machine: the number asked for, or the cores this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def without_gil(self) -> Spread:
+        """The same spread with processes for threads: for work that holds the interpreter's lock between short calls of
+        compiled code, where threads mostly wait for each other."""
+        return replace(self, backend="loky") if self.backend == "threads" and self.n_workers > 1 else self
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        on_result: Callable[[Result], None] = lambda result: None,
+    ) -> list[Result]:
+        """[function(item) for item in items], spread over the workers; a worker's exception is raised here. `on_result`
+        hears each result in the order of the items, as soon as it and all before it are there."""
+        if self.backend == "dask":  # its own map: a task whose worker died is computed again elsewhere
+            futures = _dask_client(self).map(function, list(items), pure=False)
+            return [_heard(future.result(), on_result) for future in futures]
+        settings: dict[str, Any] = {"n_jobs": self.n_workers, "return_as": "generator"}
+        settings |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
+        work = (joblib.delayed(function)(item) for item in items)
+        return [_heard(result, on_result) for result in joblib.Parallel(**settings)(work)]
+
+
+HERE = Spread(workers=1)
+"""In this process, one after the other."""
+
+
+def _heard(result: Result, on_result: Callable[[Result], None]) -> Result:
+    on_result(result)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _dask_client(spread: Spread) -> Any:
+    """A client kept for the rest of the process: starting workers (or queueing a Slurm job) takes seconds to hours, and
+    a selection maps once a step. distributed closes it, and the workers it started, at exit."""
+    try:
+        from dask.distributed import Client, LocalCluster
+    except ImportError:
+        raise ConfigError("parallel.backend: dask needs the extra: pip install 'foretell[cluster]'") from None
+    if spread.scheduler == "slurm":
+        from dask_jobqueue import SLURMCluster
+
+        cluster = SLURMCluster()
+        cluster.scale(jobs=spread.workers or 1)
+        return Client(cluster)
+    if spread.scheduler:
+        try:
+            return Client(spread.scheduler, timeout="20s")
+        except OSError as error:
+            raise ConfigError(f"parallel.scheduler: {spread.scheduler} does not answer ({error})") from None
+    return Client(LocalCluster(n_workers=spread.n_workers, threads_per_worker=1, dashboard_address=None))

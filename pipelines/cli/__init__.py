@@ -1,0 +1,1 @@
+"""The `foretell` command, one file per group of subcommands."""

@@ -1,0 +1,79 @@
+"""`foretell add-model` and `foretell add-scores`: a new language model's facts into the raw tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+Percent = Annotated[float | None, typer.Option(help="percent of the pretraining tokens", min=0, max=100)]
+
+
+@app.command("add-model")
+def add_model(
+    config: Annotated[str, typer.Argument(help="a Hugging Face config.json, its folder, or an id on the hub")],
+    model_id: Annotated[str, typer.Option("--id", help="org/name")],
+    family: Annotated[str | None, typer.Option(help="models trained by one recipe at several sizes")] = None,
+    tokens: Annotated[float | None, typer.Option(help="training tokens seen, repeats too (2e12)")] = None,
+    corpus: Annotated[str | None, typer.Option(help="name of the pretraining corpus or mix")] = None,
+    source: Annotated[str | None, typer.Option(help="where the design facts stand")] = None,
+    data_source: Annotated[str | None, typer.Option(help="where the data facts stand; left out: --source")] = None,
+    release: Annotated[str | None, typer.Option(help="month of release, YYYY-MM")] = None,
+    official_params: Annotated[float | None, typer.Option(help="the count its makers give")] = None,
+    official_source: Annotated[str | None, typer.Option(help="where the makers' count stands")] = None,
+    web: Percent = None,
+    code: Percent = None,
+    books: Percent = None,
+    reference: Percent = None,
+    academic: Percent = None,
+    other: Percent = None,
+    english: Percent = None,
+    corpus_tokens: Annotated[float | None, typer.Option(help="size of the corpus, in tokens")] = None,
+    batch_tokens: Annotated[float | None, typer.Option(help="tokens in a pretraining batch (4e6)")] = None,
+    context: Annotated[int | None, typer.Option(help="context of pretraining, if the config has a later one")] = None,
+    context_final: Annotated[int | None, typer.Option(help="longest context trained, if not the config's")] = None,
+    base_kind: Annotated[str, typer.Option(help="from_scratch, from_scratch_distilled, ...")] = "from_scratch",
+    derived_from: Annotated[str | None, typer.Option(help="the model it continues")] = None,
+    confidence: Annotated[str, typer.Option(help="high, medium or low")] = "medium",
+    notes: Annotated[str | None, typer.Option(help="remarks")] = None,
+    config_class: Annotated[str, typer.Option(help="configuration class, when model_type does not say")] = "",
+) -> None:
+    """Derive a model's architecture, count its parameters, validate the record and append it to the raw tables."""
+    from features.contribution import Facts
+    from pipelines.contributions import add_model as add
+    from pipelines.contributions import read_config
+
+    shares = {"web": web, "code": code, "books": books, "reference": reference, "academic": academic, "other": other}
+    facts = Facts(
+        model_id,
+        family,
+        tokens,
+        corpus,
+        source,
+        data_source,
+        release,
+        official_params,
+        official_source,
+        shares,
+        english,
+        corpus_tokens,
+        batch_tokens,
+        base_kind,
+        derived_from,
+        confidence,
+        notes,
+    )
+    add(read_config(config), facts, config_class, context, context_final)
+
+
+@app.command("add-scores")
+def add_scores(
+    results: Annotated[Path, typer.Argument(help="a results file of lm-evaluation-harness (0.4 or later)")],
+    model_id: Annotated[str, typer.Option("--id", help="org/name; left out: the model the file names")] = "",
+) -> None:
+    """Append a model's measured scores to the raw table of scores."""
+    from pipelines.contributions import add_scores as add
+
+    add(results, model_id)

@@ -1,0 +1,110 @@
+"""`foretell promote`, `rollback`, `history` and `compare`: from candidate to champion and back, gates shown."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from foretell.errors import TrackingError
+
+app = typer.Typer()
+
+
+@app.command()
+def promote(
+    benchmarks: Annotated[list[str] | None, typer.Argument(help="benchmarks, as in params.yaml")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every benchmark of params.yaml, all or none")] = False,
+    passing: Annotated[bool, typer.Option("--passing", help="promote those that pass, leave the others")] = False,
+    version: Annotated[str, typer.Option(help="a version number; left out: the candidate")] = "",
+    force: Annotated[bool, typer.Option("--force", help="promote although gates failed; needs --reason")] = False,
+    reason: Annotated[str, typer.Option(help="why, recorded with the promotion")] = "",
+) -> None:
+    """Make the candidate the champion if it passes every gate; several benchmarks: all or none, but for --passing."""
+    from models.registry import Store
+    from pipelines.params import load_params
+    from pipelines.promotion import plan
+    from pipelines.promotion import promote as move
+
+    names = list(load_params().benchmarks) if everything else list(dict.fromkeys(benchmarks or []))
+    if not names or (everything and benchmarks):
+        raise typer.BadParameter("name the benchmarks to promote, or --all")
+    if force != bool(reason.strip()):
+        raise typer.BadParameter("--force and --reason TEXT belong together: a forced promotion says why")
+    if passing and force:
+        raise typer.BadParameter("--passing leaves those that fail, --force promotes them: give one of the two")
+    if version and len(names) > 1:
+        raise typer.BadParameter("--version goes with one benchmark")
+    store = Store()
+    plans = plan(store, names, version)
+    for one in plans:
+        print(f"{one.benchmark}: version {one.version} against {'version ' + one.before if one.before else 'nobody'}")
+        for gate in one.gates:
+            print(f"  {'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.sentence}")
+        if one.note:
+            print(f"  {one.note}")
+    if passing:
+        left = [one.benchmark for one in plans if one.failed]
+        plans = [one for one in plans if not one.failed]
+        print(f"left as they are: {', '.join(left) or 'none'}")
+    move(store, plans, reason.strip())
+    for one in plans:
+        if not one.note:
+            forced = f" (forced: {reason.strip()})" if one.failed else ""
+            undo = f"foretell rollback {one.benchmark}"
+            print(f"champion of {one.benchmark}: version {one.version}{forced}; undo: {undo}")
+
+
+@app.command()
+def rollback(
+    benchmark: Annotated[str, typer.Argument(help="a benchmark, as in params.yaml")],
+    reason: Annotated[str, typer.Option(help="why, recorded with the move")] = "",
+) -> None:
+    """Restore the champion before the present one."""
+    from models.registry import Store
+    from pipelines.promotion import roll_back
+
+    event = roll_back(Store(), benchmark, reason.strip())
+    after = f"version {event.after}" if event.after else "nobody (it was the first champion)"
+    undo = f"foretell promote {benchmark} --version {event.before}"
+    print(f"champion of {benchmark}: {after}, was version {event.before}; undo: {undo} (its gates are asked again)")
+
+
+@app.command()
+def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in params.yaml")]) -> None:
+    """Every move of a benchmark's champion: when, who, from which version to which, and why."""
+    from models.registry import Store
+    from models.registry.champions import champion, events
+    from pipelines.promotion import check_benchmarks
+
+    check_benchmarks([benchmark])
+    store, name = Store(), f"foretell-{benchmark}"
+    if not store.versions(name):
+        raise TrackingError(f"{name} is not registered in {store.uri}; `foretell track` registers it")
+    for event in events(store, name):
+        line = f"{event.time}  {event.by}  {event.action:8}  {event.before or 'nobody'} -> {event.after or 'nobody'}"
+        if event.failed:
+            line += f"  forced past: {', '.join(event.failed)}"
+        print(line + (f"  ({event.reason})" if event.reason else ""))
+    now = champion(store, name)
+    print(f"champion now: {'version ' + now if now else 'nobody'}")
+
+
+@app.command()
+def compare(
+    run: Annotated[str, typer.Argument(help="a run's name (lambada_0shot/selected_design) or id")],
+    other: Annotated[str, typer.Argument(help="the run to compare it with")],
+) -> None:
+    """The paired difference of two runs' errors on the same seeds, with its interval."""
+    from models.registry import Store
+    from pipelines.cli.comparison import print_comparison
+
+    print_comparison(Store(), run, other)
+
+
+@app.command()
+def coverage() -> None:
+    """How often the fitted predictors' intervals hold, on held-out models and held-out families."""
+    from pipelines.cli.coverage import print_coverage
+
+    print_coverage()

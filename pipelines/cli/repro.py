@@ -1,0 +1,58 @@
+"""`foretell repro`: data, pipeline, tracking, and a last word on where everything is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from features.schema import RAW_TABLES
+from foretell.errors import ConfigError
+from pipelines.files import read_yaml
+from pipelines.lineage import md5
+from pipelines.params import load_params
+from pipelines.stages.track import describe, make_store_match
+
+
+def reproduce() -> None:
+    """Fetch the facts that are missing, run `dvc repro`, and make the store match."""
+    started = time.monotonic()
+    params = load_params()
+    missing = [str(table.path) for table in RAW_TABLES.values() if not table.path.is_file()]
+    if missing:
+        _dvc("pull", *[f"{path}.dvc" for path in missing])
+    changed = [str(table.path) for table in RAW_TABLES.values() if _differs(table.path)]
+    if changed:
+        names = " ".join(changed)
+        raise ConfigError(
+            f"{names}: not what the .dvc file beside it records, and `dvc repro` would take it over silently; "
+            f"`dvc add {names}` keeps the file, `dvc checkout {names}` fetches what is recorded"
+        )
+    # Regenerated figures cost GPU hours: what somebody made and pushed is fetched before anything is called stale.
+    made = [f"{job}@{slug}" for slug in params.record.regenerate for job in ("score", "sample", "tag")]
+    if made:
+        _dvc("pull", "--allow-missing", *made)
+    _dvc("repro")
+    registered = make_store_match(*describe(params))
+    minutes = (time.monotonic() - started) / 60
+    names = ", ".join(f"{name} v{found.id}" for name, found in registered.items())
+    print(f"\ndone in {minutes:.1f} minutes")
+    print(f"registered: {names}")
+    print(f"report:     {Path('reports/report.md')} (figure: reports/errors.png, table: reports/errors.csv)")
+    print("runs:       `make ui`, then http://127.0.0.1:5000")
+    print("predictors: `.venv/bin/foretell status`, `.venv/bin/foretell predict --help`")
+
+
+def _differs(path: Path) -> bool:
+    """Does a raw table differ from the hash in its .dvc file?"""
+    recorded = read_yaml(path.with_name(f"{path.name}.dvc"))["outs"][0]["md5"]
+    return bool(md5(path) != recorded)
+
+
+def _dvc(*arguments: str) -> None:
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False)
+    if done.returncode:
+        raise ConfigError(f"`dvc {' '.join(arguments)}` failed (exit {done.returncode}); the lines above say why")

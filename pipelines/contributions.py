@@ -1,0 +1,129 @@
+"""`foretell add-model` and `add-scores`: read, derive, show, validate with the tables' own rules, append."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from features.contribution import Facts, appended, model_rows, score_rows
+from features.hf_config import architecture_columns, class_of
+from features.raw import read_text
+from features.schema import MODELS, PRETRAINING, RAW_TABLES, SCORES, Table
+from foretell.errors import DataError
+from foretell.files import atomic
+
+NEXT = "next: dvc add {paths} && foretell repro"
+
+
+def read_config(source: str) -> dict[str, Any]:
+    """A config.json from a path, or of a model on the Hugging Face hub (org/name, with huggingface_hub installed)."""
+    path = Path(source)
+    if path.is_dir():
+        path = path / "config.json"
+    if not path.is_file():
+        path = _from_hub(source)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: not a readable JSON file ({error})") from None
+    if not isinstance(config, dict):
+        raise DataError(f"{path}: a JSON object is expected, as in a model's config.json")
+    return config
+
+
+def _from_hub(source: str) -> Path:
+    if source.count("/") != 1 or source.endswith(".json"):
+        raise DataError(f"{source}: no such file, and no id on the hub (org/name)")
+    if find_spec("huggingface_hub") is None:
+        raise DataError(f"{source}: no such file; to fetch it from the hub: pip install huggingface_hub")
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(hf_hub_download(source, "config.json"))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise DataError(f"{source}: its config.json cannot be fetched from the hub: {words}") from None
+
+
+def add_model(
+    config: dict[str, Any], facts: Facts, config_class: str, context: int | None, longest: int | None
+) -> None:
+    """Append one language model to models.csv and pretraining.csv, shown first; DataError when a rule is broken."""
+    _check_id(facts.model_id)
+    columns = architecture_columns(config, config_class or class_of(config), context)
+    columns |= {"context_final": longest} if longest else {}
+    design, data = model_rows(facts, columns)
+    for name, value in {**design, **data}.items():
+        if value and name != "config_json":
+            print(f"  {name:24} {value}")
+    empty = [name for row in (design, data) for name, value in row.items() if not value]
+    print(f"  unknown: {', '.join(empty) or 'nothing'}")
+    _append({MODELS: [design], PRETRAINING: [data]}, facts.model_id)
+    print(f"added {facts.model_id}: {int(design['total_params']):,} parameters ({design['params_check']})")
+    print(NEXT.format(paths=f"{MODELS.path} {PRETRAINING.path}"))
+
+
+def _check_id(model_id: str) -> None:
+    """Raise DataError unless the id is org/name, and none that is there with other capitals."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model_id):
+        raise DataError(f"--id {model_id}: expected org/name, as on the Hugging Face hub")
+    known = {str(name).lower(): str(name) for name in read_text(MODELS)["model_id"]}
+    if model_id.lower() in known and known[model_id.lower()] != model_id:
+        raise DataError(f"--id {model_id}: {known[model_id.lower()]} is there already, with other capitals")
+
+
+def add_scores(path: Path, model_id: str) -> None:
+    """Append the scores of a results file of lm-evaluation-harness; DataError when the model is not in the table."""
+    from lms.results import read_harness_results
+
+    found = read_harness_results(path, model_id or None)
+    usable = [row for row in found.rows if row.score == row.score]
+    for row in found.rows:
+        shown = f"{row.score:.4f}" if row.score == row.score else f"not added: {row.reason}"
+        print(f"  {row.benchmark:14} {row.subtask:28} {row.n_shot:2}-shot {row.metric:12} {shown}")
+    if found.left_out:
+        print(f"  left out, no benchmark of ours: {', '.join(found.left_out)}")
+    if not usable:
+        raise DataError(f"{path}: none of its scores can be used")
+    _append({SCORES: score_rows(found.model_id, [vars(row) for row in usable])}, found.model_id)
+    print(f"added {len(usable)} scores of {found.model_id}")
+    print(NEXT.format(paths=SCORES.path))
+
+
+def _append(rows: dict[Table, list[dict[str, str]]], model_id: str) -> None:
+    """Validate copies of every raw table with the rows added, then replace the files: all of them or none."""
+    texts = {table: appended(table, _text(table), new) for table, new in rows.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for table in RAW_TABLES.values():
+            (root / table.path).parent.mkdir(parents=True, exist_ok=True)
+            if table in texts:
+                (root / table.path).write_text(texts[table], encoding="utf-8")
+            else:
+                shutil.copyfile(table.path, root / table.path)
+        _check(root, model_id)
+    with ExitStack() as stack:
+        for table, text in texts.items():
+            stack.enter_context(atomic(table.path)).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _text(table: Table) -> str:
+    if not table.path.is_file():
+        raise DataError(f"{table.path}: no such file; `dvc pull {table.path}.dvc` fetches it")
+    return table.path.read_text(encoding="utf-8")
+
+
+def _check(root: Path, model_id: str) -> None:
+    from expectations.run import validate
+
+    problems = validate(root).problems
+    if problems:
+        mine = [str(problem) for problem in problems if model_id in problem.row] or [str(p) for p in problems]
+        raise DataError(f"{model_id}: not added: {'; '.join(mine[:5])}")

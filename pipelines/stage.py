@@ -1,0 +1,48 @@
+"""What every stage script shares: its lock, its one argument, and the boundary that turns a known error into one
+message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from foretell.errors import ConfigError, ForetellError
+
+LOCKS = Path(".locks")
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's `main` under its lock; print a known error as it stands and exit with its code.
+
+    A stage that is already running in this workspace (a killed `dvc repro` leaves its child alive) is waited for.
+    """
+    name = Path(sys.argv[0]).stem + "".join(f"-{arg}" for arg in sys.argv[1:])
+    try:
+        with stage_lock(name):
+            main()
+    except ForetellError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+@contextmanager
+def stage_lock(name: str, timeout_seconds: float = 3600) -> Iterator[None]:
+    """Hold the lock called `name`; raises ConfigError when another process keeps it longer than the timeout."""
+    LOCKS.mkdir(exist_ok=True)
+    try:
+        with FileLock(LOCKS / f"{name}.lock", timeout=timeout_seconds):
+            yield
+    except Timeout:
+        raise ConfigError(f"stage {name} has been running elsewhere for {timeout_seconds:.0f} s; end it") from None
+
+
+def argument(allowed: Mapping[str, object] | tuple[str, ...]) -> str:
+    """The stage's one command-line argument, which must be one of `allowed`."""
+    names = tuple(allowed)
+    if len(sys.argv) != 2 or sys.argv[1] not in names:
+        raise ConfigError(f"{Path(sys.argv[0]).name} takes one of: {', '.join(names)}; got {sys.argv[1:]}")
+    return sys.argv[1]

@@ -1,0 +1,65 @@
+"""Stage `compare`: all benchmarks side by side.
+
+Reads every benchmark's errors, selected features, nested selection and interval coverage; writes reports/report.md,
+errors.csv (the same figures as a table), metrics.json (for `dvc metrics diff`), errors.png and, per predictor, the
+figures that its run shows (predicted against actual, errors over seeds).
+"""
+
+import pandas as pd
+
+from features.schema import BENCHMARKS
+from foretell.parallel import Spread
+from models.report.cards import TITLES
+from models.report.comparison import Inputs, error_table, figure_table, metrics, report
+from models.report.figures import error_by_benchmark, predicted_against_actual, seed_distribution
+from models.results import fold_matrix
+from pipelines.files import read_json, read_parquet, write_csv, write_figure, write_json, write_text
+from pipelines.params import load_params
+from pipelines.paths import ERRORS, NESTED, PREDICTORS, REPORTS, SELECTED
+from pipelines.stage import run_stage
+from pipelines.studies import sections
+
+
+def main() -> None:
+    """Write the comparison."""
+    params = load_params()
+    inputs = {benchmark: read_inputs(benchmark) for benchmark in params.benchmarks}
+    table = error_table(inputs)
+    protocol = f"{params.evaluate.seeds} seeds, {params.protocol.outer_folds} x {params.protocol.inner_folds} folds"
+    protocol += f", holdout {params.protocol.holdout:g}, selection over {params.select.seeds} seeds"
+    write_csv(REPORTS / "errors.csv", table)
+    write_json(REPORTS / "metrics.json", metrics(table, inputs))
+    write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, sections()))
+    titles = TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
+    write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), titles))
+    Spread("loky", params.parallel.workers).map(draw_runs, params.benchmarks)
+
+
+def draw_runs(benchmark: str) -> None:
+    """Draw what each predictor's run shows, for one benchmark."""
+    given, titles = read_inputs(benchmark), TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
+    for predictor in given.errors["predictor"].unique():
+        title, folder = f"{titles[benchmark]}: {titles[predictor]}", REPORTS / "runs" / benchmark / predictor
+        mine = given.predictions[given.predictions["predictor"] == predictor]
+        shown = predicted_against_actual(mine[mine["scheme"] == "random"], title)
+        write_figure(folder / "predicted_against_actual.png", shown)
+        names = dict.fromkeys(("scale_only", predictor))
+        per_seed = {titles[name]: fold_matrix(given.errors, name, "random").mean(axis=1) for name in names}
+        write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, titles[benchmark]))
+
+
+def read_inputs(benchmark: str) -> Inputs:
+    """One benchmark's results from the earlier stages' files."""
+    chosen = read_json(SELECTED / f"{benchmark}.json")
+    return Inputs(
+        errors=pd.read_csv(ERRORS / benchmark / "errors.csv"),
+        predictions=read_parquet(ERRORS / benchmark / "predictions.parquet"),
+        selected={predictor: choice["features"] for predictor, choice in chosen.items()},
+        stability={predictor: choice["stability"] for predictor, choice in chosen.items()},
+        coverage=read_json(PREDICTORS / benchmark / "coverage.json"),
+        nested=read_json(NESTED / f"{benchmark}.json"),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,50 @@
+"""Stage `explain`: exact tree SHAP of one benchmark's tree predictors on held-out rows, with figures.
+
+Reads the tables, the selected features and the grid cells that `evaluate` chose; writes data/explained/<benchmark>/:
+per predictor shap.parquet (raw values), importance.csv, beeswarm.png and bar.png, and dependence plots.
+"""
+
+import pandas as pd
+
+from features.schema import BENCHMARKS
+from models.explanation import held_out_shap, importance, mean_per_model
+from models.nested import random_splits
+from models.report.cards import TITLES
+from models.report.figures import bar, beeswarm, dependence
+from models.results import chosen_cells
+from pipelines.files import write_csv, write_figure, write_parquet
+from pipelines.params import load_params
+from pipelines.paths import ERRORS, EXPLAINED
+from pipelines.progress import Progress
+from pipelines.stage import argument, run_stage
+from pipelines.tables import protocol_of, read_feature_sets, read_task
+
+DEPENDENCE = ("pct_code", "pct_web")
+
+
+def main() -> None:
+    """Write one benchmark's explanations."""
+    benchmark = argument(BENCHMARKS)
+    params = load_params()
+    task, protocol = read_task(benchmark), protocol_of(params)
+    choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
+    feature_sets = read_feature_sets(benchmark, task.encoding.view)
+    splits = [random_splits(len(task.scores), seed, protocol) for seed in range(params.explain.seeds)]
+    progress = Progress(f"explain {benchmark}", total=len(feature_sets))
+    for predictor, features in feature_sets.items():
+        folder = EXPLAINED / benchmark / predictor
+        cells = chosen_cells(choices, predictor, "random", len(splits), protocol.outer_folds)
+        shap = held_out_shap(task, features, splits, cells)
+        title = f"{BENCHMARKS[benchmark].title}: {TITLES[predictor]}"
+        write_parquet(folder / "shap.parquet", shap)
+        write_csv(folder / "importance.csv", importance(shap))
+        write_figure(folder / "beeswarm.png", beeswarm(*mean_per_model(shap), title))
+        write_figure(folder / "bar.png", bar(importance(shap), title))
+        for feature in DEPENDENCE:
+            if feature in features:
+                write_figure(folder / f"dependence_{feature}.png", dependence(shap, feature, title))
+        progress.advance(predictor)
+
+
+if __name__ == "__main__":
+    run_stage(main)

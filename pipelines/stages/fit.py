@@ -1,0 +1,48 @@
+"""Stage `fit`: the predictor of one benchmark that gets registered, refitted on all its models, with its interval.
+
+Reads the tables, the selected features and the errors; writes data/predictors/<benchmark>/: XGBoost boosters (final.ubj
+and one per calibration fold), training.csv, coverage.json and predictor.yaml, the card that says how to read them.
+"""
+
+import pandas as pd
+
+from features.schema import BENCHMARKS
+from foretell.files import atomic
+from models.fitting import card, fit, measure_coverage
+from models.nested import family_splits, random_splits
+from models.results import beats_median
+from pipelines.files import write_csv, write_json, write_yaml
+from pipelines.params import load_params
+from pipelines.paths import ERRORS, PREDICTORS
+from pipelines.stage import argument, run_stage
+from pipelines.tables import protocol_of, read_feature_sets, read_task
+
+
+def main() -> None:
+    """Write one benchmark's predictor."""
+    benchmark = argument(BENCHMARKS)
+    params = load_params()
+    cfg, task, protocol = params.fit, read_task(benchmark), protocol_of(params)
+    features = read_feature_sets(benchmark, task.encoding.view)[cfg.predictor]
+    fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)
+    seeds = range(cfg.coverage_seeds)
+    held_out = {
+        "random": [random_splits(len(task.scores), seed, protocol) for seed in seeds],
+        "family": [family_splits(task.families, seed, protocol) for seed in seeds],
+    }
+    covered = {
+        scheme: measure_coverage(task, features, protocol, splits, cfg.calibration_folds, cfg.level)
+        for scheme, splits in held_out.items()
+    }
+    predictable = beats_median(pd.read_csv(ERRORS / benchmark / "errors.csv"), cfg.predictor)
+    folder = PREDICTORS / benchmark
+    for name, booster in fitted.boosters().items():
+        with atomic(folder / name) as temporary:
+            temporary.write_bytes(booster.save_raw("ubj"))
+    write_csv(folder / "training.csv", fitted.training)
+    write_json(folder / "coverage.json", {"level": cfg.level, **covered})
+    write_yaml(folder / "predictor.yaml", card(task, cfg.predictor, features, fitted, cfg.level, predictable))
+
+
+if __name__ == "__main__":
+    run_stage(main)

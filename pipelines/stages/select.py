@@ -1,0 +1,50 @@
+"""Stage `select`: choose one benchmark's features by forward selection, twice: among design features only (usable
+before training) and among all features (the paper's all-features predictor needs the trained model's generations).
+
+Reads the design table and the benchmark's scores; writes data/selected/<benchmark>.json: both paths with every
+candidate's error at every step. Interrupted, it resumes at the last finished step. A sample is re-checked against
+XGBoost; the stage fails where the engine differs.
+"""
+
+from collections.abc import Sequence
+
+from features.catalogue import SCALE, feature_names
+from features.schema import BENCHMARKS
+from models.selection import Rule, Step, forward_select, recheck, selected, stability
+from pipelines.files import write_json
+from pipelines.params import load_params
+from pipelines.paths import SELECTED
+from pipelines.progress import Recorder, inputs_key
+from pipelines.stage import argument, run_stage
+from pipelines.tables import protocol_of, read_task, spread_of
+
+
+def main() -> None:
+    """Write the path that each selection took."""
+    benchmark = argument(BENCHMARKS)
+    params = load_params()
+    cfg, spread, task = params.select, spread_of(params), read_task(benchmark)
+    rule = Rule(protocol_of(params), cfg.seeds, cfg.threshold)
+    out = {}
+    for predictor, groups in cfg.groups.items():
+        candidates = [name for name in feature_names(task.encoding.view, groups) if name not in SCALE]
+        columns = task.columns((*SCALE, *candidates))
+        record = Recorder(f"select-{benchmark}-{predictor}", inputs_key(columns, task.scores, rule))
+
+        def keep(steps: Sequence[Step], record: Recorder = record) -> None:
+            last = steps[-1]
+            said = f"step {len(steps)}: MAE {last.mae:.5f}, {len(last.candidates)} tried, {last.added or 'none'} added"
+            record.keep([step.to_dict() for step in steps], said)
+
+        done = [Step.from_dict(step) for step in record.done]
+        path = forward_select(task, SCALE, candidates, rule, spread, done, keep, record.progress.scored)
+        recheck(task, path, rule, spread)
+        resampled = stability(task, SCALE, candidates, rule, spread, cfg.stability_resamples)
+        steps = [step.to_dict() for step in path]
+        out[predictor] = {"features": selected(path), "path": steps, "stability": resampled}
+        record.clear()
+    write_json(SELECTED / f"{benchmark}.json", out)
+
+
+if __name__ == "__main__":
+    run_stage(main)
