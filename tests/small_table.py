@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "design_scores_small.csv"
+FIXTURE = Path(__file__).parent / "fixtures" / "design_scores_small.csv"
 BENCHMARKS = ("hellaswag", "humaneval", "truthfulqa", "xnli")
 CATEGORIES = ("positional_embeddings", "biases", "activation")
 
