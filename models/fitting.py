@@ -15,8 +15,9 @@ from xgboost import Booster
 
 from features.schema import BENCHMARKS, SCORE_BOUNDS
 from foretell.answering.boosters import predict_rows, train_booster
-from foretell.answering.intervals import coverage, cv_plus_by_distance
-from foretell.answering.predictor import CALIBRATIONS, FINAL, fold_file
+from foretell.answering.card import Card
+from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, coverage
+from foretell.answering.predictor import FINAL, fold_file
 from foretell.answering.support import Support
 from foretell.engine import Cell
 from models.learners import LEARNERS
@@ -42,32 +43,30 @@ class Fitted:
         return {FINAL: self.final, **{fold_file(fold): booster for fold, booster in enumerate(self.folds)}}
 
 
-def card(
-    task: Task, predictor: str, features: Sequence[str], fitted: Fitted, level: float, predictable: bool
-) -> dict[str, Any]:
-    """What a predictor's folder says about itself: how to encode a query, read the boosters and bound the answer."""
+def card(task: Task, predictor: str, features: Sequence[str], fitted: Fitted, level: float, predictable: bool) -> Card:
+    """What the fitted predictor's folder says about itself."""
     about = BENCHMARKS[task.benchmark]
     examples = task.design[list(features)].iloc[[0, len(task.design) // 2]].astype(object)
-    return {
-        "benchmark": task.benchmark,
-        "title": about.title,
-        "metric": about.metric,
-        "lower_is_better": about.lower_is_better,
-        "bounds": list(SCORE_BOUNDS[about.metric]),
-        "predictor": predictor,
-        "predictable": predictable,
-        "features": list(features),
-        "encoding": task.encoding.to_dict(),
-        "cell": fitted.cell._asdict(),
-        "n_models": len(task.scores),
-        "n_families": len(set(task.families)),
-        "n_folds": len(fitted.folds),
-        "level": level,
-        "examples": [
-            {name: None if pd.isna(value) else value for name, value in row.items()}
+    return Card(
+        benchmark=task.benchmark,
+        title=about.title,
+        metric=about.metric,
+        lower_is_better=about.lower_is_better,
+        bounds=SCORE_BOUNDS[about.metric],
+        predictor=predictor,
+        predictable=predictable,
+        features=tuple(features),
+        encoding=task.encoding,
+        cell=fitted.cell._asdict(),
+        n_models=len(task.scores),
+        n_families=len(set(task.families)),
+        n_folds=len(fitted.folds),
+        level=level,
+        examples=tuple(
+            {str(name): None if pd.isna(value) else value for name, value in row.items()}
             for row in examples.to_dict("records")
-        ],
-    }
+        ),
+    )
 
 
 def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n_folds: int) -> Fitted:
@@ -76,7 +75,7 @@ def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n
     cell = best_cell(columns, task.scores, protocol, n_seeds)
     boosters: list[Booster] = []
     training = pd.DataFrame({"model_id": task.model_ids, "actual": task.scores})
-    for prefix, fold_of_row in zip(CALIBRATIONS, calibration_folds(task.families, n_folds), strict=True):
+    for prefix, fold_of_row in zip(CALIBRATION_FOLDS, calibration_folds(task.families, n_folds), strict=True):
         residuals, distances = np.empty(len(task.scores)), np.empty(len(task.scores))
         for part in range(fold_of_row.max() + 1):
             out = fold_of_row == part
@@ -163,11 +162,5 @@ def _interval_of(
             numbers.append(np.full(len(out), len(predictions)))
             predictions.append(predicted[len(out) :])
     asked_distances = support_of(task, features, columns, fold.train).nearest_distance(columns[fold.test])
-    return cv_plus_by_distance(
-        np.array(predictions),
-        np.concatenate(residuals),
-        np.concatenate(numbers),
-        np.concatenate(distances),
-        asked_distances,
-        level,
-    )
+    calibration = Calibration(np.concatenate(numbers), np.concatenate(residuals), np.concatenate(distances))
+    return calibration.interval(np.array(predictions), asked_distances, level)

@@ -160,9 +160,7 @@ def _gates(
     valid = gates.data_valid(int(read_json(VALIDATION)["problems"]), validated, raw)
     mine, theirs = _evidence(store, version), _opponent(store, version, before)
     measured = read_json(folder / "coverage.json")  # one of the files that the first gate holds against dvc.lock
-    covered = gates.covers(
-        float(predictor.card["level"]), measured["random"]["coverage"], measured["family"]["coverage"]
-    )
+    covered = gates.covers(predictor.card.level, measured["random"]["coverage"], measured["family"]["coverage"])
     own = predictor.predict(probes(predictor))
     answers = pd.DataFrame(served.get("answers", []))
     return (
@@ -198,11 +196,11 @@ def _opponent(store: Store, version: ModelVersion, before: str) -> Evidence:
 
 def probes(predictor: Predictor) -> pd.DataFrame:
     """The probe set: the card's examples, nothing known, every word, every feature at its least and largest value."""
-    rows: list[dict[str, Any]] = [dict(example) for example in predictor.card["examples"]]
+    rows: list[dict[str, Any]] = [dict(example) for example in predictor.card.examples]
     rows.append(dict.fromkeys(predictor.features))
     for name in predictor.features:
-        feature = predictor.encoding.feature(name)
-        known = [word for word in predictor.encoding.words.get(name, ()) if word != "missing"]
+        feature = predictor.card.encoding.feature(name)
+        known = [word for word in predictor.card.encoding.words.get(name, ()) if word != "missing"]
         values = known if feature.kind == "word" else [feature.low, feature.high]
         rows += [{**rows[2], name: value} for value in values]
     return pd.DataFrame(rows, columns=list(predictor.features)).astype(object)

@@ -1,11 +1,14 @@
 """Prediction intervals from out-of-fold residuals. With a few dozen models a parametric interval would be a guess;
 cross-conformal ones need only that models are exchangeable, and their coverage is measured on held-out models and
-families. A model of a known family is easier to foretell than the first of a new one: so residuals are taken from both
-kinds of folds, and a query is held against those whose distance to the known models is like its own."""
+families. A model of a known family is easier to predict than the first of a new one: so residuals are taken from both
+kinds of folds, and a query is compared with those whose distance to the training models is like its own."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError
@@ -48,26 +51,48 @@ def cv_plus(
     return low, high
 
 
-def cv_plus_by_distance(
-    fold_predictions: Array, residuals: Array, fold_of_row: Folds, distances: Array, asked: Array, level: float
-) -> tuple[Array, Array]:
-    """CV+ within groups of like distance (Mondrian conformal prediction, Vovk, Gammerman and Shafer 2005, chapter 4).
+CALIBRATION_FOLDS = ("", "family_")
+"""Prefixes of the calibration's columns in training.csv: shuffled folds, and folds of whole families."""
 
-    `distances` [n] is how far each calibration row lay from the models that were known without its fold; `asked` [q]
-    how far each query lies from all known models. Thirds of `distances` are the groups; each query is answered from
-    its own group's residuals, by `cv_plus` without the finite-sample correction. Returns (low [q], high [q]).
-    """
-    edges = np.unique(np.quantile(distances, np.arange(1, GROUPS) / GROUPS))
-    edges = edges[edges > distances.min()]  # every group has calibration rows
-    group_of_row = np.searchsorted(edges, distances, side="right")
-    group_of_query = np.searchsorted(edges, asked, side="right")
-    low, high = np.empty(len(asked)), np.empty(len(asked))
-    for group in np.unique(group_of_query):
-        rows, queries = group_of_row == group, group_of_query == group
-        low[queries], high[queries] = cv_plus(
-            fold_predictions[:, queries], residuals[rows], fold_of_row[rows], level, finite_sample=False
-        )
-    return low, high
+
+@dataclass(frozen=True)
+class Calibration:
+    """Out-of-fold residuals of both kinds of folds, one entry per kind and training model [m]: `fold` is the number of
+    the booster that left the model out, `residual` its absolute error on it, `distance` how far the model lies from the
+    nearest model outside the fold."""
+
+    fold: Folds
+    residual: Array
+    distance: Array
+
+    @classmethod
+    def of(cls, training: pd.DataFrame) -> Calibration:
+        """The calibration in a predictor's training.csv. Raises KeyError when a column is missing."""
+
+        def pooled(name: str) -> Array:
+            columns = [training[prefix + name].to_numpy(dtype=np.float64) for prefix in CALIBRATION_FOLDS]
+            return np.concatenate(columns)
+
+        return cls(pooled("fold").astype(np.intp), pooled("residual"), pooled("distance"))
+
+    def interval(self, fold_predictions: Array, query_distances: Array, level: float) -> tuple[Array, Array]:
+        """CV+ within groups of like distance (Mondrian conformal prediction, Vovk, Gammerman and Shafer 2005, ch. 4).
+
+        `fold_predictions` [K, q] are the calibration boosters' predictions for q queries; `query_distances` [q] is how
+        far each query lies from all training models. Thirds of `distance` are the groups; each query is answered from
+        its own group's residuals, by `cv_plus` without the finite-sample correction. Returns (low [q], high [q]).
+        """
+        edges = np.unique(np.quantile(self.distance, np.arange(1, GROUPS) / GROUPS))
+        edges = edges[edges > self.distance.min()]  # every group has calibration rows
+        group_of_row = np.searchsorted(edges, self.distance, side="right")
+        group_of_query = np.searchsorted(edges, query_distances, side="right")
+        low, high = np.empty(len(query_distances)), np.empty(len(query_distances))
+        for group in np.unique(group_of_query):
+            rows, queries = group_of_row == group, group_of_query == group
+            low[queries], high[queries] = cv_plus(
+                fold_predictions[:, queries], self.residual[rows], self.fold[rows], level, finite_sample=False
+            )
+        return low, high
 
 
 def coverage(actual: Array, low: Array, high: Array) -> float:

@@ -1,11 +1,12 @@
-"""A fitted predictor as files: XGBoost boosters in their own format and one YAML file, never a pickle. It takes raw
-design words and answers with a score, an interval, a support verdict and each feature's contribution."""
+"""A fitted predictor as files: XGBoost boosters in their own format, one table and one YAML file, never a pickle. It
+takes raw design words and answers with a score, an interval, a support verdict and each feature's contribution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ..errors import DataError
+from .answer import Answer, Explanation
 from .boosters import Booster, contributions, load_booster, predict_each, predict_rows
-from .encoding import Encoding
-from .intervals import cv_plus_by_distance
+from .card import Card
+from .intervals import Calibration
 from .support import Support
 
 Array = NDArray[np.float64]
 CARD, FINAL, TRAINING = "predictor.yaml", "final.ubj", "training.csv"
-
-
-CALIBRATIONS = ("", "family_")  # prefixes of training.csv's columns: random folds, folds of whole families
 
 
 def fold_file(fold: int) -> str:
@@ -34,50 +33,92 @@ def fold_file(fold: int) -> str:
 @dataclass(frozen=True)
 class Predictor:
     """`card` is predictor.yaml; `final` the booster fitted on every model; `folds` the boosters that each left a
-    calibration fold out; `training` the models it knows: model_id, actual, fold, residual and distance from the models
-    outside the fold (for random folds and, with the prefix `family_`, folds of whole families), encoded features."""
+    calibration fold out, with their residuals in `calibration`; `training` the models it was fitted on (model_id,
+    actual, the calibration's columns, encoded features); `origin` where it was loaded from."""
 
-    card: dict[str, Any]
-    encoding: Encoding
+    card: Card
     final: Booster
     folds: tuple[Booster, ...]
     training: pd.DataFrame
+    calibration: Calibration
     support: Support
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The features the boosters read, in column order."""
-        return tuple(self.card["features"])
+    origin: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> Predictor:
         """Read a predictor's folder. Raises DataError naming the file that is missing or damaged."""
         try:
-            card = YAML(typ="safe").load((folder / CARD).read_text(encoding="utf-8"))
+            card = Card.from_dict(YAML(typ="safe").load((folder / CARD).read_text(encoding="utf-8")))
             training = pd.read_csv(folder / TRAINING)
-            boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card["n_folds"])))]
-            names = tuple(card["features"])
-            encoding = Encoding.from_dict(card["encoding"])
-            rows = training[list(names)].to_numpy(dtype=np.float64)
-        except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
+            boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card.n_folds)))]
+            rows = training[list(card.features)].to_numpy(dtype=np.float64)
+            calibration = Calibration.of(training)
+            model_ids = tuple(training["model_id"].astype(str))
+            described = tuple(card.encoding.feature(name) for name in card.features)
+        except (DataError, OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{folder}: not a whole predictor: {error}") from None
-        described = tuple(encoding.feature(name) for name in names)
-        support = Support(rows, described, tuple(training["model_id"].astype(str)))
-        return cls(card, encoding, boosters[0], tuple(boosters[1:]), training, support)
+        support = Support(rows, described, model_ids)
+        return cls(card, boosters[0], tuple(boosters[1:]), training, calibration, support, str(folder))
 
-    def predict(self, queries: pd.DataFrame, level: float | None = None) -> pd.DataFrame:
-        """Predict for each row of `queries` (columns are feature names in raw words and units; missing columns and
-        empty cells are unknown). Columns of the result: score, low, high, support, support_reason, nearest,
-        predictable, then contribution_base and contribution_<feature>, which sum to score.
+    def from_origin(self, origin: str) -> Predictor:
+        """The same predictor, loaded from `origin` (shown in its `repr`)."""
+        return replace(self, origin=origin)
 
-        Raises DataError on an unknown column or word, a value out of range, or shares over 100 percent.
+    def __repr__(self) -> str:
+        """One line: what it predicts, from what, and where it was loaded from."""
+        return f"<foretell predictor of {self.card.title} from {len(self.card.features)} features ({self.origin})>"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that the boosters read, in column order."""
+        return self.card.features
+
+    @overload
+    def predict(self, design: Mapping[str, Any], level: float | None = None) -> Answer: ...
+    @overload
+    def predict(self, design: pd.DataFrame, level: float | None = None) -> pd.DataFrame: ...
+    def predict(self, design: Mapping[str, Any] | pd.DataFrame, level: float | None = None) -> Answer | pd.DataFrame:
+        """The score of one design, or of each row of a table of designs.
+
+        A design maps feature names to raw words and numbers (`{"total_params": 7e9, "tokens_billions": 2000,
+        "activation": "swiglu"}`); in a table the columns are those names. What is absent or empty is unknown; a
+        feature that this predictor does not read changes nothing. `level` is the level of the interval (default: the
+        predictor's own, 0.9).
+
+        Returns an Answer for one design. For a table, returns a table with its index and the columns score, low, high,
+        support, support_reason, nearest, predictable, then contribution_base and contribution_<feature>, which sum to
+        score.
+
+        Raises DataError for an unknown feature or word, a number out of range, shares over 100 percent, or a level
+        that is not between 0 and 1.
         """
-        level = self.card["level"] if level is None else level
-        encoded = self.encoding.matrix(self.encoding.check_table(queries), self.features)
+        if isinstance(design, pd.DataFrame):
+            return self._answers(design, level)
+        row = self._answers(_as_table(design), level).iloc[0]
+        return Answer.of(row, self.card, self.card.level if level is None else level)
+
+    def explain(self, design: Mapping[str, Any]) -> Explanation:
+        """What each feature of one design adds to its score: exact tree SHAP values (Lundberg et al. 2020), which with
+        the base, the mean prediction over the training models, sum to the score.
+
+        Raises DataError as `predict` does.
+        """
+        table = self.card.encoding.check_table(_as_table(design))
+        answer = self._answers_of_checked(table, None).iloc[0]
+        given = {name: table[name].iloc[0] if name in table else None for name in self.features}
+        return Explanation.of(answer, given, self.card)
+
+    def _answers(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
+        return self._answers_of_checked(self.card.encoding.check_table(designs), level)
+
+    def _answers_of_checked(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
+        encoded = self.card.encoding.matrix(designs, self.features)
         shares = contributions(self.final, encoded)
         support = self.support.verdicts(encoded)
-        low, high = self._interval(encoded, support.distance, level)
-        lowest, highest = self.card["bounds"]
+        low, high = self.calibration.interval(
+            predict_each(self.folds, encoded), support.distance, self.card.level if level is None else level
+        )
+        lowest, highest = self.card.bounds
         out = {
             "score": predict_rows(self.final, encoded),
             "low": np.clip(low, lowest, highest),
@@ -85,19 +126,12 @@ class Predictor:
             "support": support.verdict,
             "support_reason": support.reason,
             "nearest": [", ".join(names) for names in support.nearest],
-            "predictable": bool(self.card["predictable"]),
+            "predictable": self.card.predictable,
             "contribution_base": shares[:, -1],
         }
         out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.features)}
-        return pd.DataFrame(out, index=queries.index)
+        return pd.DataFrame(out, index=designs.index)
 
-    def _interval(self, encoded: Array, distance: Array, level: float) -> tuple[Array, Array]:
-        def column(name: str) -> Array:
-            pooled = [self.training[prefix + name].to_numpy(dtype=np.float64) for prefix in CALIBRATIONS]
-            return np.concatenate(pooled)
 
-        fold_predictions = predict_each(self.folds, encoded)
-        fold_of_row = column("fold").astype(np.intp)
-        return cv_plus_by_distance(
-            fold_predictions, column("residual"), fold_of_row, column("distance"), distance, level
-        )
+def _as_table(design: Mapping[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame([dict(design)] if design else [{}], index=[0], dtype=object)

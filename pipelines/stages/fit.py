@@ -41,7 +41,8 @@ def main() -> None:
             temporary.write_bytes(booster.save_raw("ubj"))
     write_csv(folder / "training.csv", fitted.training)
     write_json(folder / "coverage.json", {"level": cfg.level, **covered})
-    write_yaml(folder / "predictor.yaml", card(task, cfg.predictor, features, fitted, cfg.level, predictable))
+    about = card(task, cfg.predictor, features, fitted, cfg.level, predictable)
+    write_yaml(folder / "predictor.yaml", about.to_dict())
 
 
 if __name__ == "__main__":

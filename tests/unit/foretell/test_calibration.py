@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features.encoding import encoding_with
-from foretell.answering.intervals import cv_plus, cv_plus_by_distance
+from foretell.answering.intervals import Calibration, cv_plus
 from foretell.errors import DataError
 from models.fitting import calibration_folds
 
@@ -21,7 +21,7 @@ def test_each_query_is_answered_from_its_own_third() -> None:
     residuals = np.concatenate([rng.uniform(0, 0.01, near), rng.uniform(0, 0.1, near), rng.uniform(0, 1, near)])
     fold = np.arange(n) % 5
     predictions = rng.normal(size=(5, 3))
-    low, high = cv_plus_by_distance(predictions, residuals, fold, distances, np.array([0.0, 0.5, 2.0]), 0.9)
+    low, high = Calibration(fold, residuals, distances).interval(predictions, np.array([0.0, 0.5, 2.0]), 0.9)
     for query, rows in enumerate((slice(0, 30), slice(30, 60), slice(60, 90))):
         own = cv_plus(predictions[:, [query]], residuals[rows], fold[rows], 0.9, finite_sample=False)
         assert (low[query], high[query]) == (own[0][0], own[1][0])
@@ -31,7 +31,7 @@ def test_each_query_is_answered_from_its_own_third() -> None:
 def test_equal_distances_are_one_group() -> None:
     rng = np.random.default_rng(1)
     predictions, residuals, fold = rng.normal(size=(4, 6)), rng.uniform(size=40), np.arange(40) % 4
-    found = cv_plus_by_distance(predictions, residuals, fold, np.zeros(40), np.linspace(0, 1, 6), 0.8)
+    found = Calibration(fold, residuals, np.zeros(40)).interval(predictions, np.linspace(0, 1, 6), 0.8)
     whole = cv_plus(predictions, residuals, fold, 0.8, finite_sample=False)
     np.testing.assert_array_equal(found, whole)
 
@@ -43,8 +43,8 @@ def test_coverage_of_exchangeable_rows_is_nominal() -> None:
         noise = rng.normal(size=121)
         distances = rng.uniform(size=121)
         scaled = noise * (0.1 + distances)
-        low, high = cv_plus_by_distance(
-            np.zeros((5, 1)), np.abs(scaled[:-1]), np.arange(120) % 5, distances[:-1], distances[-1:], 0.9
+        low, high = Calibration(np.arange(120) % 5, np.abs(scaled[:-1]), distances[:-1]).interval(
+            np.zeros((5, 1)), distances[-1:], 0.9
         )
         inside.append(low[0] <= scaled[-1] <= high[0])
     assert np.mean(inside) == pytest.approx(0.9, abs=0.045)  # three standard errors

@@ -32,7 +32,7 @@ def save(folder: Path, task: Task, fitted: Fitted) -> None:
         (folder / name).write_bytes(booster.save_raw("ubj"))
     fitted.training.to_csv(folder / "training.csv", index=False)
     with (folder / "predictor.yaml").open("w") as stream:
-        YAML().dump(card(task, "selected_design", FEATURES, fitted, 0.9, True), stream)
+        YAML().dump(card(task, "selected_design", FEATURES, fitted, 0.9, True).to_dict(), stream)
 
 
 @pytest.fixture(scope="module")
