@@ -1,6 +1,6 @@
 """Every predictor of one benchmark on the same seeds and folds: the errors that tables, tests and promotion are made
-of. Random folds show how well a sibling is guessed; family folds, where all sizes of a family are held out together,
-show what a new design would meet."""
+of. Random folds show how well a model is predicted whose siblings are known; family folds, where all sizes of a family
+are held out together, show what a new design would meet."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalogue import SCALE
 from foretell.engine import Cell
-from foretell.laws.benchmark import PowerLawOffset
 from foretell.parallel import Spread
-from models.baselines import log_linear_fit_predict, median_fit_predict
-from models.learners import LEARNERS
+from models.baselines import baselines, power_law
+from models.catalogue import Entry
+from models.learners import LEARNERS, Learner
 from models.nested import (
     Fold,
     NestedResult,
@@ -28,22 +27,17 @@ from models.nested import (
     Splits,
     cell_errors,
     choose_cells,
-    family_splits,
     fold_errors,
     nested_cv,
-    random_splits,
     refit_predict,
 )
 from models.problem import Task
+from models.schemes import Scheme
 
 Array = NDArray[np.float64]
 Setting = dict[str, float | int]
-Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array], str], Array]
-
-BASELINES = ("median", "log_linear", "power_law")
-LAW_PLUS_TREES = "law_plus_trees"
-CROSS_CHECKED = ("scale_only", "all_features")
-RANDOM, FAMILY = "random", "family"
+Search = Callable[[str, Sequence[Setting], Callable[[Setting], Array]], Array]
+"""(study name, grid cells, errors of a cell) -> the error matrices of all cells, as `models.search.search_grid`."""
 
 
 @dataclass(frozen=True)
@@ -58,68 +52,68 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Plan:
-    """Seeds 0..n-1 for random folds, the number of family re-draws, and whether LightGBM cross-checks."""
+    """The protocol, and how many seeds each scheme's folds are drawn with (seeds 0 to n - 1)."""
 
     protocol: Protocol
-    n_seeds: int
-    n_family_seeds: int
-    lightgbm: bool
+    n_seeds: Mapping[Scheme, int]
 
-    def pieces(self, feature_sets: Mapping[str, Sequence[str]]) -> int:
-        """How many pieces of work `evaluate` announces as done."""
-        return 2 * (len(BASELINES) + len(feature_sets)) + len(CROSS_CHECKED) * self.lightgbm
+    def n_pieces(self, predictors: Iterable[Entry]) -> int:
+        """How many times `evaluate` calls `on_done`: once for each predictor and scheme."""
+        return sum(scheme in schemes_of(entry) for entry in predictors for scheme in self.n_seeds)
+
+
+def schemes_of(entry: Entry) -> tuple[Scheme, ...]:
+    """The schemes that a predictor is evaluated on: all of them, a cross-check on random folds only."""
+    return tuple(Scheme) if entry.cross_check_of is None else (Scheme.RANDOM,)
 
 
 def evaluate(
     task: Task,
-    feature_sets: Mapping[str, Sequence[str]],
+    features: Mapping[Entry, Sequence[str]],
     plan: Plan,
     search: Search,
-    storage: str,
     spread: Spread,
-    on_done: Callable[[str], None] = lambda what: None,
+    on_done: Callable[[str], None] = lambda description: None,
 ) -> Evaluation:
-    """Evaluate the baselines and the tree predictors named in `feature_sets` (predictor -> features) on `task`.
+    """Evaluate every predictor in `features` (predictor -> features that it learns from) on `task`.
 
-    `search(study name, cells, errors_of, storage)` evaluates every grid cell (Optuna); the nested choice is made from
-    its matrices. Family folds and the LightGBM cross-check use the same protocol directly. `on_done` hears each piece.
+    On random folds a predictor of the engine is tuned by `search`, which evaluates every grid cell (Optuna); the nested
+    choice is made from its matrices. All others use the same protocol directly. `on_done` is called with a description
+    of each finished piece of work, a predictor on one scheme.
     """
-    n = len(task.scores)
-    schemes = {
-        RANDOM: [random_splits(n, seed, plan.protocol) for seed in range(plan.n_seeds)],
-        FAMILY: [family_splits(task.families, seed, plan.protocol) for seed in range(plan.n_family_seeds)],
-    }
-    scale = task.columns(SCALE)
-    law = PowerLawOffset.of(scale[:, 0], scale[:, 1], task.scores, task.lower_is_better)
-    law.fit(fold.train for fold in _folds(chain(*schemes.values()), inner=LAW_PLUS_TREES in feature_sets))
-    baselines: Mapping[str, Offset] = {
-        "median": lambda train: median_fit_predict(scale[train], task.scores[train], scale),
-        "log_linear": lambda train: log_linear_fit_predict(scale[train], task.scores[train], scale),
-        "power_law": law,
-    }
-    results: dict[tuple[str, str], Outcome] = {}
-    for scheme, splits in schemes.items():
-        for name in BASELINES:
-            results[name, scheme] = baseline_cv(task.scores, splits, baselines[name])
-            on_done(f"{name}, {scheme} folds")
-        for name, features in feature_sets.items():
-            columns = task.columns(features)
-            offset = law if name == LAW_PLUS_TREES else None
-            if scheme == RANDOM:
-                study = study_name(task, name, columns, plan)
-                grid = _Grid(study, columns, task.scores, splits, plan.protocol, offset)
-                results[name, scheme] = grid.search(search, storage, spread)
+    splits = {scheme: scheme.splits(task, n_seeds, plan.protocol) for scheme, n_seeds in plan.n_seeds.items()}
+    law = power_law(task)
+    law.fit(fold.train for fold in _folds(chain(*splits.values()), inner=any(entry.offset for entry in features)))
+    by_baseline = baselines(task, law)
+    results: dict[tuple[Entry, Scheme], Outcome] = {}
+    for scheme in plan.n_seeds:
+        for entry, names in features.items():
+            if scheme not in schemes_of(entry):
+                continue
+            if entry.learner is None:
+                results[entry, scheme] = baseline_cv(task.scores, splits[scheme], by_baseline[entry])
+                on_done(f"{entry.title}, {scheme.label}")
+                continue
+            columns = task.columns(names)
+            if entry.cross_check_of is not None:
+                work = _CrossCheck(columns, task.scores, plan.protocol, LEARNERS[entry.learner])
+                outcome = Outcome.joined(spread.without_gil.map(work, [[split] for split in splits[scheme]]))
+            elif scheme is Scheme.RANDOM:
+                offset = by_baseline[entry.offset] if entry.offset else None
+                grid = _Grid(
+                    study_name(task, entry, columns, plan), columns, task.scores, splits[scheme], plan.protocol, offset
+                )
+                outcome = grid.search(search, spread)
             else:
-                done = nested_cv(columns, task.scores, splits, plan.protocol, offset=offset, n_threads=spread.n_workers)
-                results[name, scheme] = Outcome.of(done)
-            on_done(f"{name}, {scheme} folds")
-    if plan.lightgbm:
-        for name in CROSS_CHECKED:
-            work = _CrossCheck(task.columns(feature_sets[name]), task.scores, plan.protocol)
-            parts = spread.without_gil.map(work, [[one] for one in schemes[RANDOM]])
-            results[f"{name}_lightgbm", RANDOM] = Outcome.joined(parts)
-            on_done(f"{name}, LightGBM")
-    return _frames(task, results, schemes, plan.protocol)
+                offset = by_baseline[entry.offset] if entry.offset else None
+                outcome = Outcome.of(
+                    nested_cv(
+                        columns, task.scores, splits[scheme], plan.protocol, offset=offset, n_threads=spread.n_workers
+                    )
+                )
+            results[entry, scheme] = outcome
+            on_done(f"{entry.title}, {scheme.label}")
+    return _frames(task, results, splits, plan.protocol)
 
 
 @dataclass(frozen=True)
@@ -171,7 +165,7 @@ class _Grid:
     protocol: Protocol
     offset: Offset | None
 
-    def search(self, search: Search, storage: str, spread: Spread) -> Outcome:
+    def search(self, search: Search, spread: Spread) -> Outcome:
         """Evaluate every cell, choose per seed and outer fold, refit, predict."""
         chunks = np.array_split(np.arange(len(self.splits)), min(len(self.splits), spread.n_workers))
         batches = [[self.splits[i] for i in chunk] for chunk in chunks]
@@ -180,7 +174,7 @@ class _Grid:
             scorer = _CellScorer(self.columns, self.scores, self.protocol, _cell(setting), self.offset)
             return np.concatenate(spread.map(scorer, batches))
 
-        inner = search(self.study, [cell._asdict() for cell in self.protocol.cells], errors_of, storage)
+        inner = search(self.study, [cell._asdict() for cell in self.protocol.cells], errors_of)
         chosen = choose_cells(inner)
         predictions = refit_predict(self.columns, self.scores, self.splits, self.protocol, chosen, offset=self.offset)
         return Outcome(fold_errors(self.scores, predictions, self.splits), predictions, chosen)
@@ -202,11 +196,11 @@ class _CellScorer:
         return cell_errors(self.columns, self.scores, splits, self.protocol, self.cell, offset=self.offset)
 
 
-def study_name(task: Task, predictor: str, columns: Array, plan: Plan) -> str:
+def study_name(task: Task, predictor: Entry, columns: Array, plan: Plan) -> str:
     """A study's name: it changes with the data, the features and the protocol, so that shared studies never mix."""
     content = hashlib.sha256(np.ascontiguousarray(columns).tobytes() + task.scores.tobytes())
-    content.update(repr((plan.protocol, plan.n_seeds)).encode())
-    return f"{task.benchmark}-{predictor}-{content.hexdigest()[:16]}"
+    content.update(repr((plan.protocol, plan.n_seeds[Scheme.RANDOM])).encode())
+    return f"{task.benchmark}-{predictor.name}-{content.hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
@@ -214,18 +208,22 @@ class _CrossCheck:
     columns: Array
     scores: Array
     protocol: Protocol
+    learner: Learner
 
     def __call__(self, splits: list[Splits]) -> NestedResult:
-        return nested_cv(self.columns, self.scores, splits, self.protocol, learner=LEARNERS["lightgbm"])
+        return nested_cv(self.columns, self.scores, splits, self.protocol, learner=self.learner)
 
 
 def _frames(
-    task: Task, results: Mapping[tuple[str, str], Outcome], schemes: Mapping[str, list[Splits]], protocol: Protocol
+    task: Task,
+    results: Mapping[tuple[Entry, Scheme], Outcome],
+    splits: Mapping[Scheme, Sequence[Splits]],
+    protocol: Protocol,
 ) -> Evaluation:
     errors, predictions, choices = [], [], []
     for (predictor, scheme), result in results.items():
-        for seed, split in enumerate(schemes[scheme]):
-            about: dict[str, Any] = {"predictor": predictor, "scheme": scheme, "seed": seed}
+        for seed, split in enumerate(splits[scheme]):
+            about: dict[str, Any] = {"predictor": predictor.name, "scheme": scheme.value, "seed": seed}
             for index, fold in enumerate(split.outer):
                 sizes = {"n_train": len(fold.train), "n_test": len(fold.test)}
                 errors.append({**about, "fold": index, "mae": result.fold_mae[seed, index], **sizes})

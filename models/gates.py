@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.stats import Interval, mean_interval
-from models.results import fold_matrix
+from models.results import rows_of, seed_errors
+from models.schemes import Scheme
 
 Array = NDArray[np.float64]
 COVERAGE_TOLERANCE = 0.03  # either way, of the nominal level
@@ -62,26 +63,26 @@ def data_valid(problems: int, validated: Mapping[str, str], current: Mapping[str
     """Validation found nothing, on the tables that are here: raw file -> MD5 as dvc.lock has them for `validate`, and
     as they are now."""
     changed = sorted(name for name in current if validated.get(name) != current[name])
-    said = []
+    reasons = []
     if problems:
-        said.append(f"validation found {problems} problems (reports/validation_problems.csv)")
+        reasons.append(f"validation found {problems} problems (reports/validation_problems.csv)")
     if changed:
-        said.append(f"changed since they were validated: {', '.join(changed)} (run `dvc repro`)")
+        reasons.append(f"changed since they were validated: {', '.join(changed)} (run `dvc repro`)")
     good = f"{len(current)} raw tables validated without a problem, unchanged since"
-    return Gate("data validated", not said, {"problems": float(problems)}, "; ".join(said) or good)
+    return Gate("data validated", not reasons, {"problems": float(problems)}, "; ".join(reasons) or good)
 
 
 def lower_error(candidate: Evidence, champion: Evidence) -> Gate:
     """Mean MAE over the same seeds lower than the champion's, with the paired difference's 95 % interval."""
-    return _compared("lower error", candidate, champion, "random", strict=True)
+    return _compared("lower error", candidate, champion, Scheme.RANDOM, strict=True)
 
 
 def families_not_worse(candidate: Evidence, champion: Evidence) -> Gate:
     """The same on held-out families, where equal is enough."""
-    return _compared("not worse on held-out families", candidate, champion, "family", strict=False)
+    return _compared("not worse on held-out families", candidate, champion, Scheme.FAMILY, strict=False)
 
 
-def _compared(name: str, candidate: Evidence, champion: Evidence, scheme: str, strict: bool) -> Gate:
+def _compared(name: str, candidate: Evidence, champion: Evidence, scheme: Scheme, strict: bool) -> Gate:
     new, old, basis = paired_errors(candidate, champion, scheme)
     difference = difference_interval(new - old)
     passed = bool(difference.mean < 0 if strict else difference.mean <= 0)
@@ -102,19 +103,20 @@ def difference_interval(differences: Array) -> Interval:
     return mean_interval(differences)
 
 
-def paired_errors(candidate: Evidence, champion: Evidence, scheme: str) -> tuple[Array, Array, str]:
+def paired_errors(candidate: Evidence, champion: Evidence, scheme: Scheme) -> tuple[Array, Array, str]:
     """MAE per seed of both on the same seeds, and in words what they were measured on.
 
     On the same data these are the fold errors. When the data differ, both are measured by their out-of-fold
     predictions of the models they have in common, against the candidate's (newer) scores.
     """
     if candidate.data_version == champion.data_version:
-        new = fold_matrix(candidate.errors, candidate.predictor, scheme).mean(axis=1)
-        old = fold_matrix(champion.errors, champion.predictor, scheme).mean(axis=1)
+        new = seed_errors(candidate.errors, candidate.predictor, scheme)
+        old = seed_errors(champion.errors, champion.predictor, scheme)
         seeds = min(len(new), len(old))
         return new[:seeds], old[:seeds], f"{seeds} seeds, same data"
-    mine, theirs = (_out_of_fold(evidence, scheme) for evidence in (candidate, champion))
-    joined = mine.merge(theirs[["seed", "model_id", "predicted"]], on=["seed", "model_id"], suffixes=("", "_champion"))
+    newer = rows_of(candidate.predictions, candidate.predictor, scheme)
+    older = rows_of(champion.predictions, champion.predictor, scheme)[["seed", "model_id", "predicted"]]
+    joined = newer.merge(older, on=["seed", "model_id"], suffixes=("", "_champion"))
     parts = joined.assign(
         new=(joined["predicted"] - joined["actual"]).abs(), old=(joined["predicted_champion"] - joined["actual"]).abs()
     )
@@ -125,11 +127,6 @@ def paired_errors(candidate: Evidence, champion: Evidence, scheme: str) -> tuple
         f"{champion.data_version} then, {candidate.data_version} now"
     )
     return means["new"].to_numpy(dtype=np.float64), means["old"].to_numpy(dtype=np.float64), basis
-
-
-def _out_of_fold(evidence: Evidence, scheme: str) -> pd.DataFrame:
-    table = evidence.predictions
-    return table[(table["predictor"] == evidence.predictor) & (table["scheme"] == scheme)]
 
 
 def covers(level: float, held_out_models: float, held_out_families: float) -> Gate:

@@ -1,5 +1,5 @@
-"""Reading the tables that evaluation wrote: chosen cells, errors per seed, and the comparisons that reports, gates and
-runs are made of."""
+"""What the tables that evaluation wrote say: chosen cells, errors per seed, and the comparisons that reports, gates and
+runs are made of. Predictors are named as in the tables' column `predictor`."""
 
 from __future__ import annotations
 
@@ -21,34 +21,51 @@ from foretell.stats import (
     paired_t,
     relative_improvement,
 )
+from models.catalogue import MEDIAN
+from models.schemes import Scheme
 
 Array = NDArray[np.float64]
 
 
+def rows_of(table: pd.DataFrame, predictor: str, scheme: Scheme) -> pd.DataFrame:
+    """The rows of one predictor on one scheme, of a table with columns predictor and scheme."""
+    return table[(table["predictor"] == predictor) & (table["scheme"] == scheme.value)]
+
+
 def chosen_cells(
-    choices: pd.DataFrame, predictor: str, scheme: str, n_seeds: int, n_folds: int
+    choices: pd.DataFrame, predictor: str, scheme: Scheme, n_seeds: int, n_folds: int
 ) -> Sequence[Sequence[Cell]]:
     """Grid cells [seeds][folds] that the nested cross-validation of `predictor` chose.
 
     Raises DataError when a seed or fold is missing from `choices` (columns as Evaluation.choices).
     """
-    mine = choices[(choices["predictor"] == predictor) & (choices["scheme"] == scheme)].set_index(["seed", "fold"])
-    wanted = [(seed, fold) for seed in range(n_seeds) for fold in range(n_folds)]
-    missing = [pair for pair in wanted if pair not in mine.index]
+    by_fold = rows_of(choices, predictor, scheme).set_index(["seed", "fold"])
+    folds = [(seed, fold) for seed in range(n_seeds) for fold in range(n_folds)]
+    missing = [pair for pair in folds if pair not in by_fold.index]
     if missing:
         raise DataError(f"{predictor}: no chosen cell for (seed, fold) {missing[:3]}; explain at most evaluate.seeds")
-    settings = mine.reindex(wanted)[["learning_rate", "max_depth", "n_estimators"]].to_dict("records")
-    flat = [Cell(float(s["learning_rate"]), int(s["max_depth"]), int(s["n_estimators"])) for s in settings]
-    return [flat[seed * n_folds : (seed + 1) * n_folds] for seed in range(n_seeds)]
+    settings = by_fold.reindex(folds)[["learning_rate", "max_depth", "n_estimators"]].to_dict("records")
+    cells = [Cell(float(s["learning_rate"]), int(s["max_depth"]), int(s["n_estimators"])) for s in settings]
+    return [cells[seed * n_folds : (seed + 1) * n_folds] for seed in range(n_seeds)]
 
 
-def fold_matrix(errors: pd.DataFrame, predictor: str, scheme: str) -> Array:
+def fold_matrix(errors: pd.DataFrame, predictor: str, scheme: Scheme) -> Array:
     """Fold errors [seeds, folds] of one predictor. Raises DataError when there are none or some are missing."""
-    mine = errors[(errors["predictor"] == predictor) & (errors["scheme"] == scheme)]
-    matrix = mine.pivot(index="seed", columns="fold", values="mae").to_numpy(dtype=np.float64)
+    rows = rows_of(errors, predictor, scheme)
+    matrix = rows.pivot(index="seed", columns="fold", values="mae").to_numpy(dtype=np.float64)
     if matrix.size == 0 or not np.isfinite(matrix).all():
-        raise DataError(f"{predictor}, {scheme} folds: {matrix.size} errors, all of which must be there and finite")
+        raise DataError(f"{predictor}, {scheme.label}: {matrix.size} errors, all of which must be there and finite")
     return matrix
+
+
+def seed_errors(errors: pd.DataFrame, predictor: str, scheme: Scheme = Scheme.RANDOM) -> Array:
+    """Mean absolute error of each seed [seeds], the mean over its folds. Raises DataError as `fold_matrix` does."""
+    return np.asarray(fold_matrix(errors, predictor, scheme).mean(axis=1), dtype=np.float64)
+
+
+def is_evaluated(errors: pd.DataFrame, predictor: str, scheme: Scheme) -> bool:
+    """Whether the table holds errors of this predictor on this scheme."""
+    return not rows_of(errors, predictor, scheme).empty
 
 
 @dataclass(frozen=True)
@@ -62,10 +79,10 @@ class Comparison:
     corrected: PairedTest
 
 
-def compare(errors: pd.DataFrame, reference: str, candidate: str, scheme: str = "random") -> Comparison:
+def compare(errors: pd.DataFrame, reference: str, candidate: str, scheme: Scheme = Scheme.RANDOM) -> Comparison:
     """Compare two predictors of one benchmark's errors table."""
     base, new = fold_matrix(errors, reference, scheme), fold_matrix(errors, candidate, scheme)
-    sizes = errors[(errors["predictor"] == candidate) & (errors["scheme"] == scheme)]
+    sizes = rows_of(errors, candidate, scheme)
     return Comparison(
         relative_improvement(base.mean(axis=1), new.mean(axis=1)),
         paired_t(base.mean(axis=1), new.mean(axis=1)),
@@ -73,20 +90,20 @@ def compare(errors: pd.DataFrame, reference: str, candidate: str, scheme: str = 
     )
 
 
-def mae_interval(errors: pd.DataFrame, predictor: str, scheme: str = "random") -> Interval:
+def mae_interval(errors: pd.DataFrame, predictor: str, scheme: Scheme = Scheme.RANDOM) -> Interval:
     """Mean MAE over seeds with its 95 % t interval."""
-    return mean_interval(fold_matrix(errors, predictor, scheme).mean(axis=1))
+    return mean_interval(seed_errors(errors, predictor, scheme))
 
 
-def order_accuracy(predictions: pd.DataFrame, predictor: str, scheme: str) -> float:
+def order_accuracy(predictions: pd.DataFrame, predictor: str, scheme: Scheme) -> float:
     """Mean over seeds of the share of model pairs ordered rightly by out-of-fold predictions."""
-    mine = predictions[(predictions["predictor"] == predictor) & (predictions["scheme"] == scheme)]
-    per_seed = [pair_order_accuracy(group["actual"], group["predicted"]) for _, group in mine.groupby("seed")]
+    by_seed = rows_of(predictions, predictor, scheme).groupby("seed")
+    per_seed = [pair_order_accuracy(group["actual"], group["predicted"]) for _, group in by_seed]
     return float(np.mean(per_seed))
 
 
 def beats_median(errors: pd.DataFrame, predictor: str) -> bool:
-    """Does `predictor` have a lower mean error than the median on held-out families? If not, its benchmark counts as
+    """Whether `predictor` has a lower mean error than the median on held-out families. If not, its benchmark counts as
     not predictable from design."""
-    own, median = (fold_matrix(errors, name, "family").mean() for name in (predictor, "median"))
+    own, median = (fold_matrix(errors, name, Scheme.FAMILY).mean() for name in (predictor, MEDIAN.name))
     return bool(own < median)

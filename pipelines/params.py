@@ -15,6 +15,7 @@ from features.schema import BENCHMARKS
 from foretell.errors import ConfigError
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.tag_settings import TagSettings
+from models.catalogue import CATALOGUE, SELECTED
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -44,7 +45,7 @@ class Select(Section):
     seeds: Count
     threshold: Annotated[float, Field(ge=0)]
     groups: dict[
-        Literal["selected_design", "all_features"],
+        str,
         Annotated[tuple[Literal["architecture", "data", "generation"], ...], Field(min_length=1)],
     ]
     stability_resamples: Annotated[int, Field(ge=0)]
@@ -64,11 +65,19 @@ class Explain(Section):
 
 
 class Fit(Section):
-    predictor: Literal["every_design", "scale_only", "selected_design"]
+    predictor: str
     seeds: Count
     level: Annotated[float, Field(gt=0, lt=1)]
     calibration_folds: Annotated[int, Field(ge=2)]
     coverage_seeds: Count
+
+    @field_validator("predictor")
+    @classmethod
+    def _registrable(cls, name: str) -> str:
+        names = [entry.name for entry in CATALOGUE.values() if entry.registrable]
+        if name not in names:
+            raise ValueError(f"{name} cannot be registered: it is not one of {', '.join(names)}")
+        return name
 
 
 class FitLaws(Section):
@@ -135,9 +144,9 @@ class Params(Section):
     @field_validator("select")
     @classmethod
     def _both_selections(cls, select: Select) -> Select:
-        missing = {"selected_design", "all_features"} - set(select.groups)
-        if missing:
-            raise ValueError(f"groups: {', '.join(sorted(missing))} is missing: say what it may choose from")
+        names = [entry.selection for entry in SELECTED]
+        if sorted(select.groups) != sorted(names):
+            raise ValueError(f"groups: expected {' and '.join(names)}, got {', '.join(select.groups) or 'none'}")
         return select
 
     @field_validator("benchmarks")

@@ -18,10 +18,12 @@ from features.schema import BENCHMARKS, RAW_TABLES
 from foretell.answering.predictor import Predictor
 from foretell.errors import ConfigError, DataError, ForetellError, RefusedError, TrackingError
 from models import gates
+from models.catalogue import CATALOGUE, MEDIAN
 from models.gates import Evidence, Gate
 from models.registry import CANDIDATE, STAGE_HASH, ModelVersion, Store
 from models.registry.champions import Event, champion, claimed, events, move, previous, stamp, undo
 from models.registry.runs import stage_hash, version_stages
+from models.schemes import Scheme
 from pipelines.cli.comparison import EVIDENCE, run_evidence
 from pipelines.files import read_json
 from pipelines.lineage import directory_md5, files_md5, md5, read_lock
@@ -160,7 +162,8 @@ def _gates(
     valid = gates.data_valid(int(read_json(VALIDATION)["problems"]), validated, raw)
     mine, theirs = _evidence(store, version), _opponent(store, version, before)
     measured = read_json(folder / "coverage.json")  # one of the files that the first gate holds against dvc.lock
-    covered = gates.covers(predictor.card.level, measured["random"]["coverage"], measured["family"]["coverage"])
+    by_scheme = {scheme: measured[scheme]["coverage"] for scheme in Scheme}
+    covered = gates.covers(predictor.card.level, by_scheme[Scheme.RANDOM], by_scheme[Scheme.FAMILY])
     own = predictor.predict(probes(predictor))
     answers = pd.DataFrame(served.get("answers", []))
     return (
@@ -186,12 +189,12 @@ def _evidence(store: Store, version: ModelVersion, label: str = "", predictor: s
 
 
 def _opponent(store: Store, version: ModelVersion, before: str) -> Evidence:
-    """The champion's evidence; for a first champion scale alone, or the median when scale is the candidate."""
+    """The champion's evidence; for a first champion the predictor that the candidate is compared with in the report, or
+    the median where it is compared with none."""
     if before:
         return _evidence(store, _version(store, str(version.name), before), f"the champion (version {before})")
-    scale = version.tags.get("predictor") == "scale_only"
-    name, words = ("median", "the median") if scale else ("scale_only", "trees on scale only")
-    return _evidence(store, version, f"{words} (there is no champion yet)", name)
+    opponent = CATALOGUE.get(str(version.tags.get("predictor")), MEDIAN).reference or MEDIAN
+    return _evidence(store, version, f"{opponent.title} (there is no champion yet)", opponent.name)
 
 
 def probes(predictor: Predictor) -> pd.DataFrame:

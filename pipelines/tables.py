@@ -1,10 +1,11 @@
-"""Reading what `tabulate` wrote, as the tasks and settings that the later stages share."""
+"""What the later stages share: reading what `tabulate` and `select` wrote, and settings as objects."""
 
-from features.catalogue import DESIGN_GROUPS, SCALE, View, feature_names
+from features.catalogue import View
 from foretell.answering.encoding import Encoding
 from foretell.parallel import Spread
-from models.nested import Protocol
+from models.catalogue import PREDICTORS, Entry, features_of
 from models.problem import Task
+from models.splits import Protocol
 from pipelines.files import read_json, read_parquet
 from pipelines.params import Params
 from pipelines.paths import DESIGN_TABLE, ENCODING, SELECTED, target
@@ -16,14 +17,10 @@ def read_task(benchmark: str) -> Task:
     return Task.of(benchmark, read_parquet(DESIGN_TABLE), read_parquet(target(benchmark)), encoding)
 
 
-def read_feature_sets(benchmark: str, view: View) -> dict[str, tuple[str, ...]]:
-    """Each tree predictor of a benchmark and its features, those that were selected among them."""
-    chosen = read_json(SELECTED / f"{benchmark}.json")
-    return {
-        "scale_only": SCALE,
-        "every_design": feature_names(view, DESIGN_GROUPS),
-        **{predictor: tuple(choice["features"]) for predictor, choice in chosen.items()},
-    }
+def read_features(benchmark: str, view: View) -> dict[Entry, tuple[str, ...]]:
+    """Each predictor of the catalogue and the features that it learns from on one benchmark."""
+    selections = {name: choice["features"] for name, choice in read_json(SELECTED / f"{benchmark}.json").items()}
+    return {entry: features_of(entry, view, selections) for entry in PREDICTORS}
 
 
 def protocol_of(params: Params) -> Protocol:

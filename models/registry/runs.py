@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.catalogue import Entry
 from models.report.cards import run_card
 
 
@@ -117,7 +118,7 @@ class Folders:
 
 def run_spec(
     benchmark: str,
-    predictor: str,
+    predictor: Entry,
     row: Mapping[str, Any],
     per_seed: Mapping[int, float],
     features: Sequence[str],
@@ -131,16 +132,16 @@ def run_spec(
     figures |= dict(extra_metrics)
     view = str(lineage.params["tabulate"]["view"])
     artifacts = [(folders.errors / "errors.csv", "errors"), (folders.errors / "predictions.parquet", "errors")]
-    artifacts += [(path, "figures") for path in sorted((folders.runs / predictor).glob("*.png"))]
-    artifacts += [(path, "shap") for path in sorted((folders.explained / predictor).glob("*"))]
-    settings = {"benchmark": benchmark, "predictor": predictor, "view": view, "features": ", ".join(features)}
+    artifacts += [(path, "figures") for path in sorted((folders.runs / predictor.name).glob("*.png"))]
+    artifacts += [(path, "shap") for path in sorted((folders.explained / predictor.name).glob("*"))]
+    settings = {"benchmark": benchmark, "predictor": predictor.name, "view": view, "features": ", ".join(features)}
     settings |= {f"protocol.{key}": str(value) for key, value in lineage.params["protocol"].items()}
     settings |= {"n_seeds": str(len(per_seed)), "family_seeds": str(lineage.params["evaluate"]["family_seeds"])}
     return RunSpec(
-        name=f"{benchmark}/{predictor}",
-        stage_hash=stage_hash(lineage.lock, version_stages(benchmark), predictor),
+        name=f"{benchmark}/{predictor.name}",
+        stage_hash=stage_hash(lineage.lock, version_stages(benchmark), predictor.name),
         benchmark=benchmark,
-        predictor=predictor,
+        predictor=predictor.name,
         description=run_card(benchmark, predictor, figures, features, view),
         params=settings,
         metrics={key: value for key, value in figures.items() if key != "mae"} | {"mae_mean": figures["mae"]},

@@ -16,6 +16,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from features.schema import BENCHMARKS
+from models.catalogue import MEDIAN, Entry
+
 if TYPE_CHECKING:
     from foretell.stats import Interval
 
@@ -31,21 +34,21 @@ def _axes(width: float, height: float) -> tuple[Figure, plt.Axes]:
     return figure, axes
 
 
-def error_by_benchmark(table: Mapping[str, Mapping[str, Interval]], titles: Mapping[str, str]) -> Figure:
+def error_by_benchmark(table: Mapping[str, Mapping[Entry, Interval]]) -> Figure:
     """Mean MAE relative to the median predictor, one row of dots per benchmark (`table`: benchmark -> predictor ->
-    interval; `titles`: names of both). Left is better; 1 is the median."""
+    interval). Left is better; 1 is the median."""
     predictors = list(next(iter(table.values())))
     figure, axes = _axes(9, 0.62 * len(table) + 1.6)
     offsets = np.linspace(-0.3, 0.3, len(predictors))  # each predictor has its own line, so that no dot hides another
     for row, (_, intervals) in enumerate(table.items()):
-        base = intervals["median"].mean
+        base = intervals[MEDIAN].mean
         axes.axhspan(row - 0.42, row + 0.42, color="#edf2f7", lw=0, zorder=0)
         for predictor, colour, offset in zip(predictors, PALETTE, offsets, strict=False):
             interval = intervals[predictor]
-            label = titles[predictor] if row == 0 else None
+            label = predictor.title if row == 0 else None
             axes.plot(interval.mean / base, row + offset, "o", color=colour, ms=4.5, label=label)
             axes.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
-    axes.set_yticks(range(len(table)), [titles[benchmark] for benchmark in table])
+    axes.set_yticks(range(len(table)), [BENCHMARKS[benchmark].title for benchmark in table])
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlabel("mean absolute error / error of the median (nested cross-validation, 95 % interval over seeds)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
@@ -119,8 +122,8 @@ def beeswarm(shap_values: pd.DataFrame, values: pd.DataFrame, title: str, most: 
 def dependence(shap_values: pd.DataFrame, feature: str, title: str, band: Sequence[float] = (15, 25)) -> Figure:
     """SHAP of one percentage feature against its value, a dot per model (mean over seeds), with the paper's 15-25 %
     band for code; models whose value is unknown are drawn at the left as grey crosses."""
-    mine = shap_values[shap_values["feature"] == feature]
-    per_model = mine.groupby("model_id").agg(value=("value", "first"), shap=("shap", "mean"))
+    of_feature = shap_values[shap_values["feature"] == feature]
+    per_model = of_feature.groupby("model_id").agg(value=("value", "first"), shap=("shap", "mean"))
     known, unknown = per_model.dropna(), per_model[per_model["value"].isna()]
     figure, axes = _axes(6.4, 3.8)
     if feature == "pct_code":

@@ -9,27 +9,34 @@ from typing import Any
 import pandas as pd
 
 from features.schema import BENCHMARKS
+from foretell.markdown import markdown_table
 
 
 def laws_section(benchmarks: Mapping[str, Any], chinchilla: Mapping[str, Any]) -> str:
     """How much of each benchmark is just scale, and the loss law of the Chinchilla points. The arguments
     are the contents of reports/laws/benchmarks.json and chinchilla.json."""
-    lines = ["| benchmark | R² of a power law in parameters and tokens | 90 % interval |", "|---|---|---|"]
-    for slug, fit in benchmarks.items():
-        low, high = fit["r2_interval_90"]
-        lines.append(f"| {BENCHMARKS[slug].title} | {fit['r2']:.2f} | {low:.2f} to {high:.2f} |")
+    rows = [
+        {
+            "benchmark": BENCHMARKS[slug].title,
+            "R² of a power law in parameters and tokens": f"{fit['r2']:.2f}",
+            "90 % interval": "{:.2f} to {:.2f}".format(*fit["r2_interval_90"]),
+        }
+        for slug, fit in benchmarks.items()
+    ]
     constants = chinchilla["laws"]["chinchilla"]["constants"]
     named = [f"{name} = {fit['value']:.4g} ({fit['low']:.4g} to {fit['high']:.4g})" for name, fit in constants.items()]
-    return "\n".join([*lines, "", f"Loss of the Chinchilla runs, L = E + A/N^alpha + B/D^beta: {', '.join(named)}."])
+    law = f"Loss of the Chinchilla runs, L = E + A/N^alpha + B/D^beta: {', '.join(named)}."
+    return f"{markdown_table(rows)}\n\n{law}"
 
 
 def findings_section(findings: pd.DataFrame) -> str:
     """Findings of the literature with their verdicts on these data (columns claim, source, verdict, figure)."""
-    lines = ["| finding | verdict | figure |", "|---|---|---|"]
-    for row in findings.fillna("").to_dict("records"):
-        claim, figure = (str(row[name]).replace("|", "\\|") for name in ("claim", "figure"))
-        lines.append(f"| {claim} ({row['source']}) | {row['verdict']} | {figure} |")
-    return "\n".join(lines)
+    return markdown_table(
+        [
+            {"finding": f"{row['claim']} ({row['source']})", "verdict": row["verdict"], "figure": row["figure"]}
+            for row in findings.fillna("").to_dict("records")
+        ]
+    )
 
 
 def laws_metrics(benchmarks: Mapping[str, Any], chinchilla: Mapping[str, Any]) -> dict[str, float]:

@@ -7,6 +7,8 @@ import pandas as pd
 from foretell.errors import DataError
 from models.gates import Evidence, difference_interval, paired_errors
 from models.registry import Run, Store
+from models.results import is_evaluated
+from models.schemes import Scheme
 
 EVIDENCE = ("errors.csv", "predictions.parquet")
 
@@ -22,14 +24,14 @@ def print_comparison(store: Store, name: str, other: str) -> None:
         raise DataError(f"{name} and {other} are about different benchmarks: {', '.join(sorted(benchmarks))}")
     labels = [f"{run.info.run_name} [{run.info.run_id[:8]}]" for run in (first, second)]
     mine, theirs = run_evidence(store, first, labels[0]), run_evidence(store, second, labels[1])
-    for scheme, words in (("random", "random folds"), ("family", "held-out families")):
-        if any(scheme not in set(e.errors.loc[e.errors["predictor"] == e.predictor, "scheme"]) for e in (mine, theirs)):
+    for scheme in Scheme:
+        if not all(is_evaluated(evidence.errors, evidence.predictor, scheme) for evidence in (mine, theirs)):
             continue
         new, old, basis = paired_errors(mine, theirs, scheme)
         found = difference_interval(new - old)
         worse, better = (theirs, mine) if new.mean() < old.mean() else (mine, theirs)
         share = 100 * abs(old.mean() - new.mean()) / max(old.mean(), new.mean())
-        print(f"{words} ({basis})")
+        print(f"{scheme.label} ({basis})")
         print(f"  {mine.label:44} MAE {new.mean():.4f}")
         print(f"  {theirs.label:44} MAE {old.mean():.4f}")
         print(f"  first minus second {found.mean:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.schema import BENCHMARKS
 from models.gates import COVERAGE_TOLERANCE, covers
+from models.schemes import Scheme
 from pipelines.files import read_json
 from pipelines.params import load_params
 from pipelines.paths import PREDICTORS
@@ -20,7 +21,7 @@ def print_coverage() -> None:
     benchmarks = load_params().benchmarks
     for benchmark in benchmarks:
         found = read_json(PREDICTORS / benchmark / "coverage.json")
-        models, families = found["random"], found["family"]
+        models, families = found[Scheme.RANDOM], found[Scheme.FAMILY]
         gate = covers(found["level"], models["coverage"], families["coverage"])
         for name in within:
             within[name] += abs(float(gate.figures[name]) - found["level"]) <= COVERAGE_TOLERANCE + 1e-9

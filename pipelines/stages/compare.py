@@ -9,10 +9,11 @@ import pandas as pd
 
 from features.schema import BENCHMARKS
 from foretell.parallel import Spread
-from models.report.cards import TITLES
+from models.catalogue import CATALOGUE, SCALE_ONLY
 from models.report.comparison import Inputs, error_table, figure_table, metrics, report
 from models.report.figures import error_by_benchmark, predicted_against_actual, seed_distribution
-from models.results import fold_matrix
+from models.results import rows_of, seed_errors
+from models.schemes import Scheme
 from pipelines.files import read_json, read_parquet, write_csv, write_figure, write_json, write_text
 from pipelines.params import load_params
 from pipelines.paths import ERRORS, NESTED, PREDICTORS, REPORTS, SELECTED
@@ -30,22 +31,21 @@ def main() -> None:
     write_csv(REPORTS / "errors.csv", table)
     write_json(REPORTS / "metrics.json", metrics(table, inputs))
     write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, sections()))
-    titles = TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
-    write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), titles))
+    write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs)))
     Spread("loky", params.parallel.workers).map(draw_runs, params.benchmarks)
 
 
 def draw_runs(benchmark: str) -> None:
     """Draw what each predictor's run shows, for one benchmark."""
-    given, titles = read_inputs(benchmark), TITLES | {slug: about.title for slug, about in BENCHMARKS.items()}
-    for predictor in given.errors["predictor"].unique():
-        title, folder = f"{titles[benchmark]}: {titles[predictor]}", REPORTS / "runs" / benchmark / predictor
-        mine = given.predictions[given.predictions["predictor"] == predictor]
-        shown = predicted_against_actual(mine[mine["scheme"] == "random"], title)
-        write_figure(folder / "predicted_against_actual.png", shown)
-        names = dict.fromkeys(("scale_only", predictor))
-        per_seed = {titles[name]: fold_matrix(given.errors, name, "random").mean(axis=1) for name in names}
-        write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, titles[benchmark]))
+    results, about = read_inputs(benchmark), BENCHMARKS[benchmark]
+    for name in results.errors["predictor"].unique():
+        entry, folder = CATALOGUE[name], REPORTS / "runs" / benchmark / name
+        predictions = rows_of(results.predictions, name, Scheme.RANDOM)
+        figure = predicted_against_actual(predictions, f"{about.title}: {entry.title}")
+        write_figure(folder / "predicted_against_actual.png", figure)
+        shown = dict.fromkeys((SCALE_ONLY, entry))
+        per_seed = {shown_entry.title: seed_errors(results.errors, shown_entry.name) for shown_entry in shown}
+        write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, about.title))
 
 
 def read_inputs(benchmark: str) -> Inputs:

@@ -4,15 +4,18 @@ Reads the design table, the benchmark's scores and its selected features; writes
 (per predictor, scheme, seed and fold), predictions.parquet (out of fold) and choices.csv (the grid cells chosen).
 """
 
+from functools import partial
+
 from features.schema import BENCHMARKS
-from models.evaluation import LAW_PLUS_TREES, Plan, evaluate
+from models.evaluation import Plan, evaluate
+from models.schemes import Scheme
 from models.search import search_grid
 from pipelines.files import write_csv, write_parquet
 from pipelines.params import load_params
 from pipelines.paths import ERRORS
 from pipelines.progress import Progress
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_feature_sets, read_task, spread_of
+from pipelines.tables import protocol_of, read_features, read_task, spread_of
 
 
 def main() -> None:
@@ -20,15 +23,17 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, task = params.evaluate, read_task(benchmark)
-    feature_sets = read_feature_sets(benchmark, task.encoding.view)
-    feature_sets[LAW_PLUS_TREES] = feature_sets["selected_design"]
-    plan = Plan(protocol_of(params), cfg.seeds, cfg.family_seeds, cfg.lightgbm)
-    progress = Progress(f"evaluate {benchmark}", total=plan.pieces(feature_sets))
-    found = evaluate(task, feature_sets, plan, search_grid, cfg.storage, spread_of(params), progress.advance)
+    features = read_features(benchmark, task.encoding.view)
+    if not cfg.lightgbm:
+        features = {entry: names for entry, names in features.items() if entry.cross_check_of is None}
+    plan = Plan(protocol_of(params), {Scheme.RANDOM: cfg.seeds, Scheme.FAMILY: cfg.family_seeds})
+    progress = Progress(f"evaluate {benchmark}", total=plan.n_pieces(features))
+    search = partial(search_grid, storage=cfg.storage)
+    evaluation = evaluate(task, features, plan, search, spread_of(params), progress.advance)
     folder = ERRORS / benchmark
-    write_csv(folder / "errors.csv", found.errors, ["predictor", "scheme", "seed", "fold"])
-    write_csv(folder / "choices.csv", found.choices, ["predictor", "scheme", "seed", "fold"])
-    write_parquet(folder / "predictions.parquet", found.predictions, ["predictor", "scheme", "seed", "model_id"])
+    write_csv(folder / "errors.csv", evaluation.errors, ["predictor", "scheme", "seed", "fold"])
+    write_csv(folder / "choices.csv", evaluation.choices, ["predictor", "scheme", "seed", "fold"])
+    write_parquet(folder / "predictions.parquet", evaluation.predictions, ["predictor", "scheme", "seed", "model_id"])
 
 
 if __name__ == "__main__":

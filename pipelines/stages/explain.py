@@ -8,16 +8,15 @@ import pandas as pd
 
 from features.schema import BENCHMARKS
 from models.explanation import held_out_shap, importance, mean_per_model
-from models.nested import random_splits
-from models.report.cards import TITLES
 from models.report.figures import bar, beeswarm, dependence
 from models.results import chosen_cells
+from models.schemes import Scheme
 from pipelines.files import write_csv, write_figure, write_parquet
 from pipelines.params import load_params
 from pipelines.paths import ERRORS, EXPLAINED
 from pipelines.progress import Progress
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_feature_sets, read_task
+from pipelines.tables import protocol_of, read_features, read_task
 
 DEPENDENCE = ("pct_code", "pct_web")
 
@@ -28,14 +27,14 @@ def main() -> None:
     params = load_params()
     task, protocol = read_task(benchmark), protocol_of(params)
     choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
-    feature_sets = read_feature_sets(benchmark, task.encoding.view)
-    splits = [random_splits(len(task.scores), seed, protocol) for seed in range(params.explain.seeds)]
-    progress = Progress(f"explain {benchmark}", total=len(feature_sets))
-    for predictor, features in feature_sets.items():
-        folder = EXPLAINED / benchmark / predictor
-        cells = chosen_cells(choices, predictor, "random", len(splits), protocol.outer_folds)
+    explained = {e: names for e, names in read_features(benchmark, task.encoding.view).items() if e.explained}
+    splits = Scheme.RANDOM.splits(task, params.explain.seeds, protocol)
+    progress = Progress(f"explain {benchmark}", total=len(explained))
+    for predictor, features in explained.items():
+        folder = EXPLAINED / benchmark / predictor.name
+        cells = chosen_cells(choices, predictor.name, Scheme.RANDOM, len(splits), protocol.outer_folds)
         shap = held_out_shap(task, features, splits, cells)
-        title = f"{BENCHMARKS[benchmark].title}: {TITLES[predictor]}"
+        title = f"{BENCHMARKS[benchmark].title}: {predictor.title}"
         write_parquet(folder / "shap.parquet", shap)
         write_csv(folder / "importance.csv", importance(shap))
         write_figure(folder / "beeswarm.png", beeswarm(*mean_per_model(shap), title))
@@ -43,7 +42,7 @@ def main() -> None:
         for feature in DEPENDENCE:
             if feature in features:
                 write_figure(folder / f"dependence_{feature}.png", dependence(shap, feature, title))
-        progress.advance(predictor)
+        progress.advance(predictor.title)
 
 
 if __name__ == "__main__":

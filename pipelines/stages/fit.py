@@ -8,14 +8,15 @@ import pandas as pd
 
 from features.schema import BENCHMARKS
 from foretell.files import atomic
+from models.catalogue import CATALOGUE
 from models.fitting import card, fit, measure_coverage
-from models.nested import family_splits, random_splits
 from models.results import beats_median
+from models.schemes import Scheme
 from pipelines.files import write_csv, write_json, write_yaml
 from pipelines.params import load_params
 from pipelines.paths import ERRORS, PREDICTORS
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_feature_sets, read_task
+from pipelines.tables import protocol_of, read_features, read_task
 
 
 def main() -> None:
@@ -23,17 +24,12 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, task, protocol = params.fit, read_task(benchmark), protocol_of(params)
-    features = read_feature_sets(benchmark, task.encoding.view)[cfg.predictor]
+    features = read_features(benchmark, task.encoding.view)[CATALOGUE[cfg.predictor]]
     fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)
-    seeds = range(cfg.coverage_seeds)
-    held_out = {
-        "random": [random_splits(len(task.scores), seed, protocol) for seed in seeds],
-        "family": [family_splits(task.families, seed, protocol) for seed in seeds],
-    }
-    covered = {
-        scheme: measure_coverage(task, features, protocol, splits, cfg.calibration_folds, cfg.level)
-        for scheme, splits in held_out.items()
-    }
+    covered = {}
+    for scheme in Scheme:
+        splits = scheme.splits(task, cfg.coverage_seeds, protocol)
+        covered[scheme.value] = measure_coverage(task, features, protocol, splits, cfg.calibration_folds, cfg.level)
     predictable = beats_median(pd.read_csv(ERRORS / benchmark / "errors.csv"), cfg.predictor)
     folder = PREDICTORS / benchmark
     for name, booster in fitted.boosters().items():

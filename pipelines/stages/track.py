@@ -7,11 +7,12 @@ is MLFLOW_TRACKING_URI or mlflow.db in the repository.
 
 import pandas as pd
 
-from features.catalogue import SCALE
+from models.catalogue import CATALOGUE
 from models.registry import Found, Store
 from models.registry.runs import Folders, RunSpec, VersionSpec, run_spec
 from models.report.cards import EXPERIMENT_CARD, model_card
-from models.results import fold_matrix
+from models.results import seed_errors
+from models.schemes import Scheme
 from pipelines.files import read_json, read_yaml, write_json
 from pipelines.lineage import read_lineage
 from pipelines.params import Params, load_params
@@ -19,7 +20,7 @@ from pipelines.paths import ERRORS, EXPLAINED, PREDICTORS, REPORTS
 from pipelines.progress import Progress
 from pipelines.stage import run_stage
 from pipelines.studies import study_specs
-from pipelines.tables import read_feature_sets
+from pipelines.tables import read_features
 
 
 def main() -> None:
@@ -40,19 +41,19 @@ def describe(params: Params) -> tuple[list[RunSpec], list[VersionSpec]]:
         errors = pd.read_csv(folders.errors / "errors.csv")
         card = read_yaml(PREDICTORS / benchmark / "predictor.yaml")
         coverage = read_json(PREDICTORS / benchmark / "coverage.json")
-        sets = read_feature_sets(benchmark, params.tabulate.view)
-        sets |= {"log_linear": SCALE, "power_law": SCALE, "law_plus_trees": sets["selected_design"]}
+        features = read_features(benchmark, params.tabulate.view)
         for row in table[table["benchmark"] == benchmark].to_dict("records"):
             line = {str(key): value for key, value in row.items()}
-            predictor = str(row["predictor"])
-            per_seed = dict(enumerate(fold_matrix(errors, predictor, "random").mean(axis=1).tolist()))
-            covered = {"coverage": "random", "family_coverage": "family"} if predictor == card["predictor"] else {}
-            extra = {metric: float(coverage[scheme]["coverage"]) for metric, scheme in covered.items()}
-            extra |= {"predictable": float(card["predictable"])} if covered else {}
-            features = sets.get(predictor.removesuffix("_lightgbm"), ())
-            spec = run_spec(benchmark, predictor, line, per_seed, features, extra, folders, lineage)
+            predictor = CATALOGUE[str(row["predictor"])]
+            per_seed = dict(enumerate(seed_errors(errors, predictor.name).tolist()))
+            registered = predictor.name == card["predictor"]
+            extra = {}
+            if registered:
+                extra = {f"{s.metric_prefix}coverage": float(coverage[s]["coverage"]) for s in Scheme}
+                extra["predictable"] = float(card["predictable"])
+            spec = run_spec(benchmark, predictor, line, per_seed, features[predictor], extra, folders, lineage)
             specs.append(spec)
-            if predictor == card["predictor"]:
+            if registered:
                 figures = {**spec.metrics, "mae": float(row["mae"])}
                 words = model_card(card, figures, coverage, lineage.data_version)
                 versions.append(VersionSpec(f"foretell-{benchmark}", spec, PREDICTORS / benchmark, words))

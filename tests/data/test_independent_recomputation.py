@@ -13,10 +13,12 @@ from features.catalogue import DESIGN_GROUPS, SCALE, feature_names
 from features.encoding import encoding_of
 from features.tabulate import tabulate
 from foretell.parallel import Spread
+from models.catalogue import EVERY_DESIGN, MEDIAN, SCALE_ONLY
 from models.evaluation import Plan, evaluate
 from models.nested import Protocol, nested_cv
 from models.problem import Task
-from models.results import fold_matrix
+from models.results import seed_errors
+from models.schemes import Scheme
 from models.search import search_grid
 
 pytestmark = pytest.mark.slow
@@ -33,10 +35,10 @@ def published_task(raw: dict[str, pd.DataFrame], slug: str) -> Task:
 def test_scaling_laws_error_agrees_with_plain_scikit_learn(
     raw: dict[str, pd.DataFrame], raw_root: Path, slug: str, name: str, n_shot: int
 ) -> None:
-    plan = Plan(Protocol(holdout=0.2), n_seeds=SEEDS, n_family_seeds=1, lightgbm=False)
+    plan = Plan(Protocol(holdout=0.2), {Scheme.RANDOM: SEEDS})
     task = published_task(raw, slug)
-    found = evaluate(task, {"scale_only": SCALE}, plan, search_grid, "", Spread("threads", 1))
-    ours = fold_matrix(found.errors, "scale_only", "random").mean(axis=1)
+    found = evaluate(task, {SCALE_ONLY: SCALE}, plan, search_grid, Spread("threads", 1))
+    ours = seed_errors(found.errors, SCALE_ONLY.name)
 
     design = pd.read_csv(raw_root / "data/raw/published_design.csv").set_index("model_id")
     scores = pd.read_csv(raw_root / "data/raw/scores.csv")
@@ -90,17 +92,17 @@ def test_humaneval_without_the_biases_that_the_study_left_out(raw: dict[str, pd.
 @pytest.mark.parametrize("slug", ["lambada_0shot", "hellaswag_10shot"])
 def test_no_predictor_beats_the_median_on_shuffled_scores(raw: dict[str, pd.DataFrame], slug: str) -> None:
     task = published_task(raw, slug)
-    sets = {"scale_only": SCALE, "every_design": feature_names("published", DESIGN_GROUPS)}
-    plan = Plan(Protocol(), n_seeds=3, n_family_seeds=1, lightgbm=False)
+    features = {MEDIAN: (), SCALE_ONLY: SCALE, EVERY_DESIGN: feature_names("published", DESIGN_GROUPS)}
+    plan = Plan(Protocol(), {Scheme.RANDOM: 3})
 
     def relative_gains(scores: np.ndarray) -> dict[str, float]:
         shuffled = Task(task.benchmark, task.design, scores, task.encoding)
-        errors = evaluate(shuffled, sets, plan, search_grid, "", Spread("threads", 1)).errors
-        mean = errors[errors["scheme"] == "random"].groupby("predictor")["mae"].mean()
-        return dict(1 - mean / mean["median"])
+        errors = evaluate(shuffled, features, plan, search_grid, Spread("threads", 1)).errors
+        mean = errors.groupby("predictor")["mae"].mean()
+        return dict(1 - mean / mean[MEDIAN.name])
 
     told = relative_gains(task.scores)
-    assert min(told[name] for name in sets) > 0.2  # the real scores do say something
+    assert min(told[entry.name] for entry in (SCALE_ONLY, EVERY_DESIGN)) > 0.2  # the real scores do say something
     rng = np.random.default_rng(0)
     gains = pd.DataFrame([relative_gains(rng.permutation(task.scores)) for _ in range(8)])
     for predictor in gains:

@@ -11,7 +11,17 @@ from sklearn.model_selection import KFold
 from features.catalogue import SCALE
 from foretell.errors import DataError
 from foretell.parallel import Spread
-from models.evaluation import BASELINES, Evaluation, Plan, evaluate, study_name
+from models.catalogue import (
+    ALL_FEATURES,
+    EVERY_DESIGN,
+    LAW_PLUS_TREES,
+    LOG_LINEAR,
+    MEDIAN,
+    PREDICTORS,
+    SCALE_ONLY,
+    features_of,
+)  # fmt: skip
+from models.evaluation import Evaluation, Plan, evaluate, study_name
 from models.nested import Protocol, family_splits, nested_cv, random_splits
 from models.problem import Task
 from models.results import (
@@ -22,15 +32,23 @@ from models.results import (
     mae_interval,
     order_accuracy,
 )
+from models.schemes import Scheme
 from models.search import search_grid
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
-PLAN = Plan(PROTOCOL, n_seeds=3, n_family_seeds=2, lightgbm=True)
-SETS = {"scale_only": SCALE, "all_features": (*SCALE, "pct_code", "activation")}
+SEEDS = {Scheme.RANDOM: 3, Scheme.FAMILY: 2}
+PLAN = Plan(PROTOCOL, SEEDS)
+SELECTIONS = dict.fromkeys(("selected_design", "all_features"), (*SCALE, "pct_code", "activation"))
+FEATURES = {
+    entry: features_of(entry, "verified", SELECTIONS)
+    for entry in PREDICTORS
+    if entry not in (EVERY_DESIGN, LAW_PLUS_TREES)
+}
+TREES = (SCALE_ONLY, ALL_FEATURES)
 
 
 def run(task: Task, spread: Spread, said: list[str] | None = None) -> Evaluation:
-    return evaluate(task, SETS, PLAN, search_grid, "", spread, (said if said is not None else []).append)
+    return evaluate(task, FEATURES, PLAN, search_grid, spread, (said if said is not None else []).append)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +58,8 @@ def found(small_task: Task) -> Evaluation:
 
 def test_every_predictor_has_every_seed_and_fold(small_task: Task, found: Evaluation) -> None:
     counts = found.errors.groupby(["scheme", "predictor"]).size().to_dict()
-    trees = ["scale_only", "all_features"]
-    expected = {("random", name): 9 for name in (*BASELINES, *trees, *(f"{name}_lightgbm" for name in trees))}
-    expected |= {("family", name): 6 for name in (*BASELINES, *trees)}
+    expected = {("random", entry.name): 9 for entry in FEATURES}
+    expected |= {("family", entry.name): 6 for entry in FEATURES if entry.cross_check_of is None}
     assert counts == expected
     assert np.isfinite(found.errors["mae"]).all()
     assert (found.errors["n_train"] + found.errors["n_test"] == len(small_task.scores)).all()
@@ -65,10 +82,10 @@ def test_predictions_are_out_of_fold_and_errors_follow_from_them(small_task: Tas
 
 def test_tree_errors_are_nested_cross_validations(small_task: Task, found: Evaluation) -> None:
     splits = [random_splits(len(small_task.scores), seed, PROTOCOL) for seed in range(3)]
-    for name, features in SETS.items():
-        expected = nested_cv(small_task.columns(features), small_task.scores, splits, PROTOCOL)
-        np.testing.assert_array_equal(fold_matrix(found.errors, name, "random"), expected.fold_mae)
-        cells = chosen_cells(found.choices, name, "random", 3, 3)
+    for entry in TREES:
+        expected = nested_cv(small_task.columns(FEATURES[entry]), small_task.scores, splits, PROTOCOL)
+        np.testing.assert_array_equal(fold_matrix(found.errors, entry.name, Scheme.RANDOM), expected.fold_mae)
+        cells = chosen_cells(found.choices, entry.name, Scheme.RANDOM, 3, 3)
         assert cells == [[PROTOCOL.cells[cell] for cell in row] for row in expected.cell]
 
 
@@ -77,10 +94,10 @@ def test_log_linear_and_median_are_the_plain_ones(small_task: Task, found: Evalu
     for seed in range(3):
         for fold, (train, test) in enumerate(KFold(3, shuffle=True, random_state=seed).split(columns)):
             line = LinearRegression().fit(columns[train], scores[train]).predict(columns[test])
-            errors = fold_matrix(found.errors, "log_linear", "random")
+            errors = fold_matrix(found.errors, LOG_LINEAR.name, Scheme.RANDOM)
             assert errors[seed, fold] == pytest.approx(np.abs(line - scores[test]).mean(), rel=1e-9)
             middle = np.abs(np.median(scores[train]) - scores[test]).mean()
-            assert fold_matrix(found.errors, "median", "random")[seed, fold] == pytest.approx(middle, rel=1e-12)
+            assert fold_matrix(found.errors, MEDIAN.name, Scheme.RANDOM)[seed, fold] == pytest.approx(middle, rel=1e-12)
 
 
 def test_families_are_never_on_both_sides(small_task: Task) -> None:
@@ -110,22 +127,22 @@ def test_the_same_tables_wherever_it_runs(small_task: Task, found: Evaluation, s
 def test_it_announces_as_many_pieces_as_it_promised(small_task: Task) -> None:
     said: list[str] = []
     run(small_task, Spread("threads", 1), said)
-    assert len(said) == PLAN.pieces(SETS)
+    assert len(said) == PLAN.n_pieces(FEATURES) == 14
 
 
 def test_a_study_changes_its_name_with_data_features_and_protocol(small_task: Task) -> None:
     columns = small_task.columns(SCALE)
     moved = Task(small_task.benchmark, small_task.design, small_task.scores + 1e-9, small_task.encoding)
     names = [
-        study_name(small_task, "scale_only", columns, PLAN),
-        study_name(moved, "scale_only", columns, PLAN),
-        study_name(small_task, "scale_only", columns[:, ::-1], PLAN),
-        study_name(small_task, "every_design", columns, PLAN),
-        study_name(small_task, "scale_only", columns, Plan(Protocol(holdout=0.2), 3, 2, True)),
-        study_name(small_task, "scale_only", columns, Plan(PROTOCOL, 4, 2, True)),
+        study_name(small_task, SCALE_ONLY, columns, PLAN),
+        study_name(moved, SCALE_ONLY, columns, PLAN),
+        study_name(small_task, SCALE_ONLY, columns[:, ::-1], PLAN),
+        study_name(small_task, EVERY_DESIGN, columns, PLAN),
+        study_name(small_task, SCALE_ONLY, columns, Plan(Protocol(holdout=0.2), SEEDS)),
+        study_name(small_task, SCALE_ONLY, columns, Plan(PROTOCOL, SEEDS | {Scheme.RANDOM: 4})),
     ]
     assert len(set(names)) == len(names)
-    assert study_name(small_task, "scale_only", columns.copy(), PLAN) == names[0]
+    assert study_name(small_task, SCALE_ONLY, columns.copy(), PLAN) == names[0]
 
 
 def errors_table(rows: Sequence[tuple[str, str, int, int, float]]) -> pd.DataFrame:
@@ -155,15 +172,15 @@ def test_a_missing_error_is_refused() -> None:
     with pytest.raises(DataError, match="trees, random folds: 4 errors, all of which must be there"):
         compare(HAND[~((HAND["predictor"] == "trees") & (HAND["seed"] == 1) & (HAND["fold"] == 1))], "median", "trees")
     with pytest.raises(DataError, match="forest, random folds: 0 errors"):
-        fold_matrix(HAND, "forest", "random")
+        fold_matrix(HAND, "forest", Scheme.RANDOM)
 
 
 def test_missing_choices_are_refused(found: Evaluation) -> None:
     with pytest.raises(DataError, match=r"no chosen cell for \(seed, fold\) \[\(3, 0\), \(3, 1\), \(3, 2\)\]"):
-        chosen_cells(found.choices, "scale_only", "random", 5, 3)
+        chosen_cells(found.choices, SCALE_ONLY.name, Scheme.RANDOM, 5, 3)
 
 
 def test_order_accuracy_is_the_mean_over_seeds() -> None:
     rows = [(0, 1, 1), (0, 2, 2), (1, 1, 2), (1, 2, 1)]
     table = pd.DataFrame(rows, columns=["seed", "actual", "predicted"]).assign(predictor="t", scheme="random")
-    assert order_accuracy(table, "t", "random") == 0.5
+    assert order_accuracy(table, "t", Scheme.RANDOM) == 0.5

@@ -17,6 +17,7 @@ from models.gates import (
     lower_error,
     paired_errors,
 )
+from models.schemes import Scheme
 
 FILES = {"final.ubj": "a", "predictor.yaml": "b"}
 
@@ -24,9 +25,9 @@ FILES = {"final.ubj": "a", "predictor.yaml": "b"}
 def evidence(errors: list[float], version: str = "d1", models: int = 4) -> Evidence:
     """Two folds a seed whose mean is the seed's error; out-of-fold predictions that are off by as much."""
     rows, predictions = [], []
-    for scheme in ("random", "family"):
+    for scheme in Scheme:
         for seed, error in enumerate(errors):
-            about = {"predictor": "trees", "scheme": scheme, "seed": seed}
+            about = {"predictor": "trees", "scheme": scheme.value, "seed": seed}
             rows += [{**about, "fold": fold, "mae": error + shift} for fold, shift in ((0, 0.01), (1, -0.01))]
             predictions += [
                 {**about, "model_id": f"m{i}", "actual": 0.5, "predicted": 0.5 + error} for i in range(models)
@@ -70,7 +71,7 @@ def test_equal_errors_are_no_improvement_but_not_worse_either() -> None:
 
 
 def test_other_data_are_compared_on_the_models_in_common() -> None:
-    new, old, basis = paired_errors(evidence([0.1, 0.1], "d2", models=6), evidence([0.2, 0.2], "d1"), "random")
+    new, old, basis = paired_errors(evidence([0.1, 0.1], "d2", models=6), evidence([0.2, 0.2], "d1"), Scheme.RANDOM)
     assert (new.tolist(), old.tolist()) == (pytest.approx([0.1, 0.1]), pytest.approx([0.2, 0.2]))
     assert "4 models in common" in basis
     assert "d1 then, d2 now" in basis
