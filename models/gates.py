@@ -85,11 +85,11 @@ def families_not_worse(candidate: Evidence, champion: Evidence) -> Gate:
 def _compared(name: str, candidate: Evidence, champion: Evidence, scheme: Scheme, strict: bool) -> Gate:
     new, old, basis = paired_errors(candidate, champion, scheme)
     difference = difference_interval(new - old)
-    passed = bool(difference.mean < 0 if strict else difference.mean <= 0)
+    passed = bool(difference.estimate < 0 if strict else difference.estimate <= 0)
     figures: dict[str, float | str] = {"candidate": float(new.mean()), "champion": float(old.mean()), "basis": basis}
-    figures |= {"difference": difference.mean, "low": difference.low, "high": difference.high}
+    figures |= {"difference": difference.estimate, "low": difference.low, "high": difference.high}
     sentence = (
-        f"MAE {new.mean():.4f} against {old.mean():.4f} of {champion.label}: {difference.mean:+.4f} "
+        f"MAE {new.mean():.4f} against {old.mean():.4f} of {champion.label}: {difference.estimate:+.4f} "
         f"({difference.low:+.4f} to {difference.high:+.4f}, {basis})"
     )
     return Gate(name, passed, figures, sentence)

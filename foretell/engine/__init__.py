@@ -19,13 +19,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.arrays import Floats, Indices
 from foretell.engine.kernels import MAX_BINS, bin_columns
 from foretell.engine.small import boost_grid
 from foretell.engine.small import fold_errors as compiled_fold_errors
 from foretell.errors import DataError
 
-FloatArray = NDArray[np.floating]
-IndexArray = NDArray[np.integer]
+FloatArray = Floats  # the names that models/ still imports
+IndexArray = Indices
 
 
 class Cell(NamedTuple):
@@ -39,16 +40,16 @@ class Cell(NamedTuple):
 class FoldRows(NamedTuple):
     """Rows of several folds, one after the other: fold f trains on train[train_starts[f]:train_starts[f + 1]]."""
 
-    train: NDArray[np.int64]
-    train_starts: NDArray[np.int64]
-    test: NDArray[np.int64]
-    test_starts: NDArray[np.int64]
+    train: Indices
+    train_starts: Indices
+    test: Indices
+    test_starts: Indices
 
     @classmethod
-    def of(cls, folds: Sequence[tuple[IndexArray, IndexArray]]) -> FoldRows:
+    def of(cls, folds: Sequence[tuple[Indices, Indices]]) -> FoldRows:
         """From (train, test) row indices per fold."""
 
-        def starts(parts: list[IndexArray]) -> NDArray[np.int64]:
+        def starts(parts: list[Indices]) -> Indices:
             return np.cumsum([0, *(part.size for part in parts)], dtype=np.int64)
 
         train, test = [fold[0] for fold in folds], [fold[1] for fold in folds]
@@ -68,19 +69,19 @@ class RankedTable:
 
     codes: NDArray[np.int32]
     values: NDArray[np.float32]
-    offsets: NDArray[np.int64]
+    offsets: Indices
 
     @property
     def n_columns(self) -> int:
         return int(self.codes.shape[1])
 
     @property
-    def n_distinct(self) -> NDArray[np.int64]:
+    def n_distinct(self) -> Indices:
         """Distinct values of each column, [f]."""
         return np.diff(self.offsets)
 
 
-def rank_table(x: FloatArray) -> RankedTable:
+def rank_table(x: Floats) -> RankedTable:
     """Rank the columns of `x` [n, f] (NaN = missing). Raises DataError where a value is infinite in float32."""
     if x.ndim != 2:
         raise DataError(f"feature table: expected a matrix [models, features], got {x.ndim} dimension(s)")
@@ -107,11 +108,11 @@ def rank_table(x: FloatArray) -> RankedTable:
 
 def predict(
     table: RankedTable,
-    y: FloatArray,
-    train: IndexArray,
-    test: IndexArray,
+    y: Floats,
+    train: Indices,
+    test: Indices,
     cells: Sequence[Cell],
-    columns: IndexArray | None = None,
+    columns: Indices | None = None,
 ) -> NDArray[np.float32]:
     """Train every cell of the grid on rows `train` and predict rows `test`, in one call that releases the GIL.
 
@@ -128,8 +129,8 @@ def predict(
 
 
 def bin_rows(
-    table: RankedTable, train: IndexArray, test: IndexArray, columns: IndexArray
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    table: RankedTable, train: Indices, test: Indices, columns: Indices
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Indices]:
     """Bins of the training rows [n_train, c] and test rows [n_test, c], one per distinct training value, and where each
     column's bins start [c + 1]; the kernels' input. Raises DataError for a column of more than 256 bins."""
     train, test, columns = (np.asarray(rows, dtype=np.int64) for rows in (train, test, columns))
@@ -141,8 +142,8 @@ def bin_rows(
 
 
 def fold_errors(
-    table: RankedTable, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell], columns: IndexArray | None = None
-) -> NDArray[np.float64]:
+    table: RankedTable, targets: Floats, folds: FoldRows, cells: Sequence[Cell], columns: Indices | None = None
+) -> Floats:
     """Mean absolute test errors of every cell on every fold, [cells, folds], in one call that releases the GIL.
 
     `targets` is [1, n], the same for all folds, or [folds, n]. Raises DataError as `predict` does.
@@ -165,10 +166,10 @@ class _Grid(NamedTuple):
     """Distinct ensembles of a grid, the tree counts at which they are read, and where each cell is found."""
 
     rates: NDArray[np.float32]
-    depths: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-    ensemble_of: NDArray[np.int64]
-    size_of: NDArray[np.int64]
+    depths: Indices
+    sizes: Indices
+    ensemble_of: Indices
+    size_of: Indices
 
 
 @lru_cache(maxsize=256)
@@ -184,11 +185,11 @@ def _ensembles(cells: tuple[Cell, ...]) -> _Grid:
     )
 
 
-def _picked(table: RankedTable, columns: IndexArray | None) -> NDArray[np.int64]:
+def _picked(table: RankedTable, columns: Indices | None) -> Indices:
     return np.asarray(np.arange(table.n_columns) if columns is None else columns, dtype=np.int64)
 
 
-def _finite_targets(y: FloatArray) -> NDArray[np.float32]:
+def _finite_targets(y: Floats) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         y32 = y.astype(np.float32)
     if y32.size == 0 or not np.isfinite(y32).all():
@@ -196,7 +197,7 @@ def _finite_targets(y: FloatArray) -> NDArray[np.float32]:
     return y32
 
 
-def _refuse_wide(wide: int, picked: NDArray[np.int64]) -> None:
+def _refuse_wide(wide: int, picked: Indices) -> None:
     if wide >= 0:
         raise DataError(
             f"feature column {int(picked[wide])} has more than {MAX_BINS} distinct values in the training rows; the "

@@ -11,8 +11,9 @@ from scipy.optimize import minimize_scalar
 from foretell.errors import DataError
 from foretell.laws.fitted import LawFit
 from foretell.laws.joint import ChinchillaLaw, JointLaw, KaplanLaw
-from foretell.laws.quantities import FLOPS, LOSS, PARAMS, TOKENS, check_level
+from foretell.laws.quantities import FLOPS, LOSS, PARAMS, TOKENS
 from foretell.laws.steps import CriticalBatchLaw, StepsLaw
+from foretell.stats import Interval, percentile_interval
 
 REPEATS_HALF_LIFE = 15.387756  # R*_D of Muennighoff et al. 2023, eq. 5: epochs over which repeated tokens lose 1/e
 SEARCH = np.log(1e4)  # half-width of the search in log parameters
@@ -178,17 +179,17 @@ class KaplanFrontier:
 
 def allocation_intervals(
     fit: LawFit[JointT], rule: Callable[[JointT], Allocation], level: float = 0.9
-) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of an allocation's params, tokens and loss: `rule` applied to every replicate."""
-    tail = (1 - check_level(level)) / 2
+) -> dict[str, Interval]:
+    """An allocation's params, tokens and loss with percentile bootstrap intervals: `rule` applied to the law and to
+    every replicate. Raises DataError on fewer than 20 replicates."""
+    best = rule(fit.law)
     rows = [rule(type(fit.law).of(row)) for row in fit.replicates]
     if len(rows) < 20:
         raise DataError(f"{len(rows)} bootstrap replicates are too few for an interval; fit with n_bootstrap >= 100.")
-    intervals = {}
-    for name in ("params", "tokens", "loss"):
-        low, high = np.quantile([getattr(row, name) for row in rows], [tail, 1 - tail])
-        intervals[name] = (float(low), float(high))
-    return intervals
+    return {
+        name: percentile_interval(getattr(best, name), [getattr(row, name) for row in rows], level)
+        for name in ("params", "tokens", "loss")
+    }
 
 
 def _allocation(

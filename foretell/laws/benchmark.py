@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Floats, Indices
 from foretell.errors import DataError
 from foretell.laws.joint import KaplanLaw
-from foretell.laws.logsum import Array
 from foretell.laws.newton import huber, minimise_huber
 from foretell.laws.quantities import PARAMS, TOKENS
+from foretell.stats import Interval, percentile_interval, r_squared
 
 FORM = KaplanLaw.FORM
 DELTA = 0.25  # Huber threshold in log odds: half of the usual scatter, so that single odd models do not steer the fit
@@ -46,14 +46,14 @@ class BenchmarkLaw:
     best: float
     worst: float
 
-    def predict_log(self, log_params: Array, log_tokens: Array) -> Array:
+    def predict_log(self, log_params: Floats, log_tokens: Floats) -> Floats:
         """Scores [n] at natural logarithms of parameters [n] and tokens [n]."""
         axes = np.stack([log_params, log_tokens], axis=1) - np.asarray(self.centre)
         log_odds = FORM.log_value(np.asarray(self.theta)[None], axes)[0]
         share = 1 / (1 + np.exp(-np.clip(log_odds, -500, 500)))
         return self.best + (self.worst - self.best) * share
 
-    def predict(self, params: Any, tokens: Any) -> Array:
+    def predict(self, params: Any, tokens: Any) -> Floats:
         """Scores at parameters and tokens (plain counts, one-dimensional); DataError on NaN, zero or scaled input."""
         n, d = np.atleast_1d(PARAMS.check(params)), np.atleast_1d(TOKENS.check(tokens))
         return self.predict_log(np.log(n), np.log(d))
@@ -76,7 +76,7 @@ class BenchmarkFit:
     r2: float
     mae: float
     n_models: int
-    r2_interval: tuple[float, float] | None
+    r2_interval: Interval | None
 
 
 def fit_benchmark(
@@ -89,15 +89,15 @@ def fit_benchmark(
     y = _checked_scores(log_n, log_d, scores, lower_is_better)
     law = _fit(log_n[None], log_d[None], y[None], lower_is_better)[0]
     predicted = law.predict_log(log_n, log_d)
+    r2 = r_squared(y, predicted)
     interval = None
     if n_bootstrap:
         rng = np.random.default_rng(seed)
         rows = np.stack([rng.integers(0, y.size, y.size) for _ in range(n_bootstrap)])
         laws = _fit(log_n[rows], log_d[rows], y[rows], lower_is_better)
         values = [r_squared(y[i], other.predict_log(log_n[i], log_d[i])) for i, other in zip(rows, laws, strict=True)]
-        low, high = np.nanquantile(values, [0.05, 0.95])
-        interval = (float(low), float(high))
-    return BenchmarkFit(law, r_squared(y, predicted), float(np.abs(y - predicted).mean()), y.size, interval)
+        interval = percentile_interval(r2, values, 0.9, skip_nan=True)
+    return BenchmarkFit(law, r2, float(np.abs(y - predicted).mean()), y.size, interval)
 
 
 def report_benchmark(fit: BenchmarkFit) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def report_benchmark(fit: BenchmarkFit) -> dict[str, Any]:
         "constants": constants,
         "worst_score": fit.law.worst,
         "r2": fit.r2,
-        "r2_interval_90": fit.r2_interval,
+        "r2_interval_90": None if fit.r2_interval is None else [fit.r2_interval.low, fit.r2_interval.high],
         "mae": fit.mae,
         "n_models": fit.n_models,
         "does_not_improve_with": flat,
@@ -123,11 +123,11 @@ class PowerLawOffset:
     asks for the same ones; many of them are fitted together (`fit`), which is several times faster than one by one
     and gives the same laws."""
 
-    log_n: Array
-    log_d: Array
-    scores: Array
+    log_n: Floats
+    log_d: Floats
+    scores: Floats
     lower_is_better: bool
-    known: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    known: dict[bytes, Floats] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, log_n: Any, log_d: Any, scores: Any, lower_is_better: bool = False) -> "PowerLawOffset":
@@ -146,9 +146,9 @@ class PowerLawOffset:
                 )
         return cls(log_n, log_d, _checked_scores(log_n, log_d, scores, lower_is_better), lower_is_better)
 
-    def fit(self, training_sets: Iterable[npt.NDArray[np.int64]]) -> None:
+    def fit(self, training_sets: Iterable[Indices]) -> None:
         """Fit the law to each set of row indices. Raises DataError on one of fewer than 6 rows."""
-        by_size: dict[int, dict[bytes, npt.NDArray[np.int64]]] = {}
+        by_size: dict[int, dict[bytes, Indices]] = {}
         for rows in training_sets:
             if len(rows) < MIN_MODELS:
                 raise DataError(f"{len(rows)} training rows; a power law in N and D needs at least {MIN_MODELS}.")
@@ -160,19 +160,12 @@ class PowerLawOffset:
             for key, law in zip(group, laws, strict=True):
                 self.known[key] = law.predict_log(self.log_n, self.log_d)
 
-    def __call__(self, train: npt.NDArray[np.int64]) -> Array:
+    def __call__(self, train: Indices) -> Floats:
         self.fit([train])
         return self.known[train.tobytes()]
 
 
-def r_squared(observed: Array, predicted: Array) -> float:
-    """1 - sum (y - y_hat)^2 / sum (y - mean y)^2 in score space; NaN where the scores do not vary. Negative where the
-    mean would do better."""
-    total = float(((observed - observed.mean()) ** 2).sum())
-    return 1 - float(((observed - predicted) ** 2).sum()) / total if total > 0 else float("nan")
-
-
-def _checked_scores(log_n: Array, log_d: Array, scores: Any, lower_is_better: bool) -> Array:
+def _checked_scores(log_n: Floats, log_d: Floats, scores: Any, lower_is_better: bool) -> Floats:
     y, top = np.asarray(scores, dtype=float), 2.0 if lower_is_better else 1.0
     if not (y.ndim == 1 and y.shape == log_n.shape == log_d.shape):
         raise DataError(
@@ -190,7 +183,7 @@ def _checked_scores(log_n: Array, log_d: Array, scores: Any, lower_is_better: bo
     return y
 
 
-def _fit(log_n: Array, log_d: Array, y: Array, lower_is_better: bool) -> list[BenchmarkLaw]:
+def _fit(log_n: Floats, log_d: Floats, y: Floats, lower_is_better: bool) -> list[BenchmarkLaw]:
     """A law for each row of `log_n`, `log_d` and `y` [R, m], with the end of the scale as worst score or with the
     weakest models' level: the one of smaller mean absolute error on these points (the former on a tie). The same points
     give the same law, whatever is fitted beside them."""
@@ -204,7 +197,7 @@ def _fit(log_n: Array, log_d: Array, y: Array, lower_is_better: bool) -> list[Be
     return laws
 
 
-def _fit_between(log_n: Array, log_d: Array, y: Array, best: float, worst: Array) -> list[BenchmarkLaw]:
+def _fit_between(log_n: Floats, log_d: Floats, y: Floats, best: float, worst: Floats) -> list[BenchmarkLaw]:
     """Huber fits of the log odds between `best` and `worst` [R], each from the best cells of the variable-projection
     grid."""
     axes = np.stack([log_n, log_d], axis=2)
@@ -230,7 +223,7 @@ def _fit_between(log_n: Array, log_d: Array, y: Array, best: float, worst: Array
     ]
 
 
-def _starts(x: Array, target: Array) -> Array:
+def _starts(x: Floats, target: Floats) -> Floats:
     """The cells of the variable-projection grid with the lowest objective, [STARTS, p]."""
     starts = FORM.starts(x, target)
     cost = huber(FORM.log_value(starts, x) - target, DELTA).mean(axis=1)

@@ -10,9 +10,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from foretell.arrays import Floats
 from foretell.laws.fitted import LawFit
 from foretell.laws.joint import JointLaw
-from foretell.laws.logsum import Array
 from foretell.laws.studies import Runs
 
 INK = "#1f2430"
@@ -142,7 +142,7 @@ def draw_fit(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
     _write(figure, f"{runs.name}: fit against points ({type(fit.law).__name__})", path)
 
 
-def _budgets(flops: Array, near_share: float) -> Array:
+def _budgets(flops: Floats, near_share: float) -> Floats:
     """Up to six budgets that most runs sit on: repeatedly the run with the most free neighbours, three at least."""
     logs, width = np.log(flops), np.log1p(near_share)
     free = np.ones(logs.size, dtype=bool)
@@ -158,7 +158,7 @@ def _budgets(flops: Array, near_share: float) -> Array:
     return np.sort(np.array(chosen))
 
 
-def _levels(values: Array) -> Array:
+def _levels(values: Floats) -> Floats:
     """A few values to draw curves at: the distinct ones when there are few, else spread over their logarithms."""
     distinct = np.unique(values)
     if distinct.size <= MOST_CURVES:

@@ -8,11 +8,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from foretell.arrays import Floats, same_length
 from foretell.errors import DataError
 from foretell.laws.law import Law
-from foretell.laws.logsum import Array, LogSumForm
+from foretell.laws.logsum import LogSumForm
 from foretell.laws.newton import Solution, minimise_huber
-from foretell.laws.quantities import check_level, same_length
+from foretell.stats import Band, Interval, percentile_interval, percentiles, r_squared
 
 HUBER_DELTA = 1e-3  # Hoffmann et al. 2022, appendix D.3, and Besiroglu et al. 2024
 MIN_DISTINCT = 3
@@ -56,27 +57,27 @@ class LawFit(Generic[L]):
     residuals of the points it was fitted to, and the diagnostics."""
 
     law: L
-    replicates: Array
-    residuals: Array
+    replicates: Floats
+    residuals: Floats
     diagnostics: Diagnostics
     seed: int
 
-    def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Percentile bootstrap interval of every constant, in the constant's own unit."""
+    def intervals(self, level: float = 0.95) -> dict[str, Interval]:
+        """Every constant with its percentile bootstrap interval, in the constant's own unit."""
         self._need_replicates()
-        tail = (1 - check_level(level)) / 2
-        low, high = np.quantile(self.replicates, [tail, 1 - tail], axis=0)
         names = [parameter.name for parameter in self.law.PARAMETERS]
-        return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
+        return {
+            name: percentile_interval(estimate, draws, level)
+            for name, estimate, draws in zip(names, self.law.constants(), self.replicates.T, strict=True)
+        }
 
-    def predict_interval(self, *axes: Any, level: float = 0.9, new_run: bool = False) -> tuple[Array, Array, Array]:
-        """Response of the law and the ends of its bootstrap interval, each in the axes' shape and the response's unit.
+    def predict_interval(self, *axes: Any, level: float = 0.9, new_run: bool = False) -> Band:
+        """Response of the law with its bootstrap interval, each in the axes' shape and the response's unit.
 
         The interval is for the curve; with `new_run` it is for one more run, whose own scatter is drawn from the
         residuals (scaled by sqrt(n / (n - p)) for the parameters that were fitted to them).
         """
         self._need_replicates()
-        tail = (1 - check_level(level)) / 2
         checked = [quantity.check(axis) for quantity, axis in zip(self.law.AXES, axes, strict=True)]
         shape = np.broadcast_shapes(*(axis.shape for axis in checked))
         flat = [np.broadcast_to(axis, shape).ravel() for axis in checked]
@@ -88,16 +89,15 @@ class LawFit(Generic[L]):
             # each replicate is repeated so that the residuals' tails are drawn evenly, not by luck
             values = np.repeat(values, 10, axis=0)
             values = values + rng.choice(self.residuals, size=values.shape) * np.sqrt(n / (n - p))
-        low, high = np.exp(np.quantile(values, [tail, 1 - tail], axis=0))
-        point = self.law.value(*checked)
-        return point, low.reshape(shape)[()], high.reshape(shape)[()]
+        low, high = np.exp(percentiles(values, level))
+        return Band(self.law.value(*checked), low.reshape(shape)[()], high.reshape(shape)[()])
 
     def report(self, level: float = 0.95) -> dict[str, Any]:
         """Constants, units, intervals and diagnostics as plain values, ready for JSON."""
         constants = self.law.report()
         if self.replicates.size:
-            for name, (low, high) in self.intervals(level).items():
-                constants[name] |= {"low": low, "high": high}
+            for name, interval in self.intervals(level).items():
+                constants[name] |= {"low": interval.low, "high": interval.high}
         return {
             "law": type(self.law).__name__,
             "level": level,
@@ -113,7 +113,7 @@ class LawFit(Generic[L]):
             )
 
 
-def check_identifiable(law: type[Law], axes: Sequence[Array]) -> None:
+def check_identifiable(law: type[Law], axes: Sequence[Floats]) -> None:
     """Refuse points that cannot pin the law down: too few runs, too few distinct values or too little spread on an
     axis, or two axes that move together (one tokens-per-parameter ratio)."""
     name, p = law.__name__, law.FORM.n_parameters
@@ -148,8 +148,8 @@ def check_identifiable(law: type[Law], axes: Sequence[Array]) -> None:
 
 def fit_law(
     law: type[L],
-    axes: Sequence[Array],
-    response: Array,
+    axes: Sequence[Floats],
+    response: Floats,
     *,
     delta: float = HUBER_DELTA,
     n_bootstrap: int = 1000,
@@ -176,14 +176,13 @@ def fit_law(
     residuals = y - form.log_value(theta[None], centred)[0]
 
     replicates, failed = _bootstrap(law, theta, centred, y, centre, delta, n_bootstrap, seed)
-    total = float(((y - y.mean()) ** 2).sum())
     relative = np.abs(np.expm1(-residuals))
     diagnostics = Diagnostics(
         n_points=y.size,
         n_parameters=form.n_parameters,
         objective=float(solution.objective[best]),
         huber_delta=delta,
-        r2_log=1 - float((residuals**2).sum()) / total if total > 0 else float("nan"),
+        r2_log=r_squared(y, y - residuals),
         rmse_log=float(np.sqrt((residuals**2).mean())),
         median_relative_error=float(np.median(relative)),
         worst_relative_error=float(relative.max()),
@@ -200,8 +199,8 @@ def fit_law(
 
 
 def _bootstrap(
-    law: type[L], theta: Array, x: Array, y: Array, centre: Array, delta: float, n_bootstrap: int, seed: int
-) -> tuple[Array, dict[str, int]]:
+    law: type[L], theta: Floats, x: Floats, y: Floats, centre: Floats, delta: float, n_bootstrap: int, seed: int
+) -> tuple[Floats, dict[str, int]]:
     """Constants [R, p] of the resampled fits that gave a law, and how many did not, by reason."""
     if n_bootstrap == 0:
         return np.empty((0, law.FORM.n_parameters)), {}
@@ -232,7 +231,7 @@ def _bootstrap(
     return constants[kept], {reason: count for reason, count in failed.items() if count}
 
 
-def _refuse_degenerate(law: type[Law], form: LogSumForm, theta: Array, x: Array, centre: Array) -> None:
+def _refuse_degenerate(law: type[Law], form: LogSumForm, theta: Floats, x: Floats, centre: Floats) -> None:
     """Refuse an optimum where a term has vanished or a constant is not positive: the points show no such term."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         constants = law._decode(form.shift(theta[None], -centre))[0]
@@ -252,7 +251,7 @@ def _refuse_degenerate(law: type[Law], form: LogSumForm, theta: Array, x: Array,
             )
 
 
-def _condition(form: LogSumForm, theta: Array, x: Array) -> float:
+def _condition(form: LogSumForm, theta: Floats, x: Floats) -> float:
     """Condition number of J'J after scaling its columns to unit length, J the Jacobian of the log response."""
     step = 1e-6
     columns = []

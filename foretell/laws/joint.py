@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.laws.fitted import HUBER_DELTA, LawFit, fit_law
 from foretell.laws.law import Law, Parameter
-from foretell.laws.logsum import Array, LogSumForm
+from foretell.laws.logsum import LogSumForm
 from foretell.laws.quantities import FLOPS, LOSS, PARAMS, TOKENS, Quantity, check_ratio
 from foretell.laws.single import ParamsLaw, TokensLaw
 
 
-def _checked(params: Any, tokens: Any) -> tuple[Array, Array]:
+def _checked(params: Any, tokens: Any) -> tuple[Floats, Floats]:
     n, d = PARAMS.check(params), TOKENS.check(tokens)
     check_ratio(n, d)
     return n, d
@@ -28,7 +29,7 @@ class JointLaw(Law):
     AXES: ClassVar[tuple[Quantity, ...]] = (PARAMS, TOKENS)
     RESPONSE: ClassVar[Quantity] = LOSS
 
-    def predict(self, params: Any, tokens: Any) -> Array:
+    def predict(self, params: Any, tokens: Any) -> Floats:
         """Loss (nats per token) at `params` (parameters) and `tokens` (tokens seen), broadcast against each other.
         DataError on NaN, zero, negative or scaled input."""
         return self.value(*_checked(params, tokens))
@@ -46,11 +47,11 @@ class JointLaw(Law):
         )
         return fit_law(cls, axes, LOSS.check(loss), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
 
-    def compute_optimal_params(self, flops: Any) -> Array:
+    def compute_optimal_params(self, flops: Any) -> Floats:
         """Parameters that minimise the loss under 6 N D = `flops` (FLOPs)."""
         raise NotImplementedError
 
-    def tokens_for_loss(self, params: Any, loss: Any) -> Array:
+    def tokens_for_loss(self, params: Any, loss: Any) -> Floats:
         """Tokens at which a model of `params` parameters reaches `loss` (nats per token): exact inverse in D."""
         raise NotImplementedError
 
@@ -78,35 +79,35 @@ class ChinchillaLaw(JointLaw):
     FORM: ClassVar[LogSumForm] = LogSumForm((0.0, None, None))
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         return np.concatenate([np.log(constants[:, :3]), constants[:, 3:]], axis=1)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         return np.concatenate([np.exp(theta[:, :3]), theta[:, 3:]], axis=1)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.stack([np.zeros_like(axes[0]), np.log(axes[0]), np.log(axes[1])], axis=1)
 
-    def compute_optimal_params(self, flops: Any) -> Array:
+    def compute_optimal_params(self, flops: Any) -> Floats:
         """N_opt = G (C/6)^(beta/(alpha+beta)), G = (alpha A / (beta B))^(1/(alpha+beta)). Hoffmann et al. 2022, eq.
         4."""
         total = self.alpha + self.beta
         scale = (self.alpha * self.a / (self.beta * self.b)) ** (1 / total)
         return (scale * (FLOPS.check(flops) / 6) ** (self.beta / total))[()]
 
-    def compute_optimal_tokens(self, flops: Any) -> Array:
+    def compute_optimal_tokens(self, flops: Any) -> Floats:
         """D_opt = C / (6 N_opt) in tokens: G^-1 (C/6)^(alpha/(alpha+beta)). Hoffmann et al. 2022, eq. 4."""
         return (FLOPS.check(flops) / (6 * self.compute_optimal_params(flops)))[()]
 
-    def tokens_for_loss(self, params: Any, loss: Any) -> Array:
+    def tokens_for_loss(self, params: Any, loss: Any) -> Floats:
         """D = (B / (L - E - A/N^alpha))^(1/beta), tokens. DataError where a model of this size never gets there."""
         rest = LOSS.check(loss) - self.e - self.a * PARAMS.check(params) ** -self.alpha
         _refuse_unreachable(rest, "params")
         return ((self.b / rest) ** (1 / self.beta))[()]
 
-    def params_for_loss(self, tokens: Any, loss: Any) -> Array:
+    def params_for_loss(self, tokens: Any, loss: Any) -> Floats:
         """N = (A / (L - E - B/D^beta))^(1/alpha), parameters. DataError where no size gets there on these tokens."""
         rest = LOSS.check(loss) - self.e - self.b * TOKENS.check(tokens) ** -self.beta
         _refuse_unreachable(rest, "tokens")
@@ -134,18 +135,18 @@ class KaplanLaw(JointLaw):
     FORM: ClassVar[LogSumForm] = LogSumForm((None, 1.0), outer_fitted=True)
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         alpha_n, n_c, alpha_d, d_c = constants.T
         ratio = alpha_n / alpha_d
         return np.stack([ratio * np.log(n_c), np.log(d_c), ratio, alpha_d], axis=1)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         scale_n, scale_d, ratio, outer = theta.T
         return np.stack([ratio * outer, np.exp(scale_n / ratio), outer, np.exp(scale_d)], axis=1)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.stack([np.log(axes[0]), np.log(axes[1])], axis=1)
 
     @property
@@ -158,13 +159,13 @@ class KaplanLaw(JointLaw):
         """L(N, D) as N grows without end: L(D) = (D_c/D)^alpha_D."""
         return TokensLaw(self.alpha_d, self.d_c)
 
-    def overfitting(self, params: Any, tokens: Any) -> Array:
+    def overfitting(self, params: Any, tokens: Any) -> Floats:
         """dL = L(N, D)/L(N, inf) - 1 = [1 + (N/N_c)^(alpha_N/alpha_D) D_c/D]^alpha_D - 1, a share of the loss without
         unit. Kaplan et al. 2020, eqs. 4.2-4.3."""
         n, d = _checked(params, tokens)
         return np.expm1(self.alpha_d * np.log1p((n / self.n_c) ** (self.alpha_n / self.alpha_d) * self.d_c / d))[()]
 
-    def tokens_for_overfitting(self, params: Any, overfitting: float) -> Array:
+    def tokens_for_overfitting(self, params: Any, overfitting: float) -> Floats:
         """Tokens at which the overfitting of `params` parameters is `overfitting` (0.02 = 2 % of the loss): the exact
         inverse of `overfitting` in D. Growing N by r asks for r^(alpha_N/alpha_D) times the tokens."""
         if not 0 < overfitting < 10:
@@ -173,14 +174,14 @@ class KaplanLaw(JointLaw):
         per_token = np.expm1(np.log1p(overfitting) / self.alpha_d)
         return ((n / self.n_c) ** (self.alpha_n / self.alpha_d) * self.d_c / per_token)[()]
 
-    def compute_optimal_params(self, flops: Any) -> Array:
+    def compute_optimal_params(self, flops: Any) -> Floats:
         """N_opt under 6 N D = C at convergence: setting d L/d log N = 0 gives N^(1+u) = u N_c^u C / (6 D_c) with
         u = alpha_N/alpha_D (from eq. 1.5; the paper's own optimum stops early and is `KaplanFrontier`)."""
         u = self.alpha_n / self.alpha_d
         log_n = (np.log(u) + u * np.log(self.n_c) + np.log(FLOPS.check(flops) / (6 * self.d_c))) / (1 + u)
         return np.exp(log_n)[()]
 
-    def tokens_for_loss(self, params: Any, loss: Any) -> Array:
+    def tokens_for_loss(self, params: Any, loss: Any) -> Floats:
         """D = D_c / (L^(1/alpha_D) - (N_c/N)^(alpha_N/alpha_D)), tokens. DataError where this size never gets there."""
         rest = LOSS.check(loss) ** (1 / self.alpha_d) - (self.n_c / PARAMS.check(params)) ** (
             self.alpha_n / self.alpha_d
@@ -188,7 +189,7 @@ class KaplanLaw(JointLaw):
         _refuse_unreachable(rest, "params")
         return (self.d_c / rest)[()]
 
-    def params_for_loss(self, tokens: Any, loss: Any) -> Array:
+    def params_for_loss(self, tokens: Any, loss: Any) -> Floats:
         """N = N_c (L^(1/alpha_D) - D_c/D)^(-alpha_D/alpha_N), parameters. DataError where no size gets there."""
         rest = LOSS.check(loss) ** (1 / self.alpha_d) - self.d_c / TOKENS.check(tokens)
         _refuse_unreachable(rest, "tokens")
@@ -213,22 +214,22 @@ class DataRequirement(Law):
     FORM: ClassVar[LogSumForm] = LogSumForm((None,))
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         return np.stack([np.log(constants[:, 0]), -constants[:, 1]], axis=1)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         return np.stack([np.exp(theta[:, 0]), -theta[:, 1]], axis=1)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.log(axes[0])[:, None]
 
-    def predict(self, params: Any) -> Array:
+    def predict(self, params: Any) -> Floats:
         """Tokens that `params` parameters need to avoid overfitting."""
         return self.value(PARAMS.check(params))
 
-    def params_for_tokens(self, tokens: Any) -> Array:
+    def params_for_tokens(self, tokens: Any) -> Floats:
         """Exact inverse: the largest model (parameters) that `tokens` are enough for."""
         return ((TOKENS.check(tokens) / self.k) ** (1 / self.exponent))[()]
 
@@ -248,7 +249,7 @@ class DataRequirement(Law):
         )
 
 
-def _refuse_unreachable(rest: Array, axis: str) -> None:
+def _refuse_unreachable(rest: Floats, axis: str) -> None:
     if (np.asarray(rest) <= 0).any():
         count = int((np.asarray(rest) <= 0).sum())
         raise DataError(

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from foretell.arrays import Floats
 from foretell.errors import DataError
-from foretell.laws.logsum import Array, LogSumForm
+from foretell.laws.logsum import LogSumForm
 from foretell.laws.quantities import Quantity
 
 
@@ -42,26 +43,26 @@ class Law:
                     f"({parameter.unit or 'no unit'})."
                 )
 
-    def constants(self) -> Array:
+    def constants(self) -> Floats:
         """The constants as an array, in the order of PARAMETERS."""
         return np.array([getattr(self, parameter.name) for parameter in self.PARAMETERS], dtype=float)
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         """Form parameters [R, p] from constants [R, p]."""
         raise NotImplementedError
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         """Constants [R, p] from form parameters [R, p]: the inverse of `_encode`."""
         raise NotImplementedError
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         """Logged axis of each term, [n, K], from one-dimensional axes."""
         raise NotImplementedError
 
-    def value(self, *axes: ArrayLike) -> Array:
+    def value(self, *axes: ArrayLike) -> Floats:
         """Response at `axes`, broadcast against each other, without the checks of `predict` (for inner loops)."""
         shape = np.broadcast_shapes(*(np.shape(axis) for axis in axes))
         flat = [np.broadcast_to(np.asarray(axis, dtype=float), shape).ravel() for axis in axes]
@@ -76,6 +77,6 @@ class Law:
         }
 
     @classmethod
-    def of(cls, constants: Sequence[float] | Array) -> Self:
+    def of(cls, constants: Sequence[float] | Floats) -> Self:
         """The law with these constants, in the order of PARAMETERS."""
         return cls(*(float(value) for value in constants))

@@ -8,9 +8,8 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from foretell.arrays import Floats
 
 EXPONENT_GRID = (0.03, 0.08, 0.16, 0.3, 0.45, 0.7, 1.1)
 OUTER_GRID = (0.05, 0.1, 0.2, 0.35, 0.6)
@@ -41,14 +40,14 @@ class LogSumForm:
     def n_parameters(self) -> int:
         return self.n_terms + len(self.fitted_terms) + int(self.outer_fitted)
 
-    def exponent(self, theta: Array, k: int) -> Array | float:
+    def exponent(self, theta: Floats, k: int) -> Floats | float:
         """Exponent of term k for parameters `theta` [..., p]."""
         held = self.exponents[k]
         if held is not None:
             return held
         return np.asarray(theta[..., self.n_terms + self.fitted_terms.index(k)])
 
-    def log_terms(self, theta: Array, x: Array) -> list[Array]:
+    def log_terms(self, theta: Floats, x: Floats) -> list[Floats]:
         """`c_k - e_k x_k` for each term: K arrays [R, n], from `theta` [R, p] and logged axes `x` ([n, K] or
         [R, n, K])."""
         terms = []
@@ -58,7 +57,7 @@ class LogSumForm:
             terms.append(theta[:, k, None] - slope * x[..., k])
         return terms
 
-    def evaluate(self, theta: Array, x: Array) -> tuple[Array, list[Array], Array]:
+    def evaluate(self, theta: Floats, x: Floats) -> tuple[Floats, list[Floats], Floats]:
         """Log response [R, n], each term's share of the sum (K arrays [R, n], adding to 1), and the inner log-sum."""
         terms = self.log_terms(theta, x)
         if len(terms) == 1:
@@ -77,18 +76,18 @@ class LogSumForm:
         value = theta[:, -1, None] * log_sum if self.outer_fitted else log_sum
         return value, shares, log_sum
 
-    def log_value(self, theta: Array, x: Array) -> Array:
+    def log_value(self, theta: Floats, x: Floats) -> Floats:
         """Log response [R, n] at logged axes `x` ([n, K] or [R, n, K]) for each parameter row of `theta` [R, p]."""
         return self.evaluate(theta, x)[0]
 
-    def shift(self, theta: Array, offset: Array) -> Array:
+    def shift(self, theta: Floats, offset: Floats) -> Floats:
         """The same law with every axis moved by `offset` [K] (x -> x - offset): only the amplitudes change."""
         moved = theta.copy()
         for k in range(self.n_terms):
             moved[:, k] = theta[:, k] - self.exponent(theta, k) * offset[k]
         return moved
 
-    def starts(self, x: Array, log_response: Array) -> Array:
+    def starts(self, x: Floats, log_response: Floats) -> Floats:
         """Starting parameters [S, p] by variable projection (Golub & Pereyra 1973): for every cell of a grid of
         exponents the amplitudes are a linear least-squares problem in `response**(1/s)`, solved in closed form for
         all cells at once. Amplitudes that come out negative are lifted to a small positive share."""

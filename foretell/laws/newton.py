@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from foretell.laws.logsum import Array, LogSumForm
+from foretell.arrays import Floats
+from foretell.laws.logsum import LogSumForm
 
 Space = Literal["log", "linear"]
 CHUNK = 256  # replicates solved together: keeps the stacked arrays inside the processor's cache
@@ -19,19 +20,21 @@ class Solution:
     """Parameters [R, p], mean Huber objective [R], Newton decrement [R] and whether it converged [R], a row per
     start."""
 
-    theta: Array
-    objective: Array
-    decrement: Array
+    theta: Floats
+    objective: Floats
+    decrement: Floats
     converged: np.ndarray
 
 
-def huber(residual: Array, delta: float) -> Array:
+def huber(residual: Floats, delta: float) -> Floats:
     """Huber (1964): r^2/2 where |r| <= delta, else delta (|r| - delta/2)."""
     size = np.abs(residual)
     return np.where(size <= delta, 0.5 * residual**2, delta * (size - 0.5 * delta))
 
 
-def _objective(form: LogSumForm, theta: Array, x: Array, y: Array, weights: Array, delta: float, space: Space) -> Array:
+def _objective(
+    form: LogSumForm, theta: Floats, x: Floats, y: Floats, weights: Floats, delta: float, space: Space
+) -> Floats:
     value = form.log_value(theta, x)
     with np.errstate(over="ignore", invalid="ignore"):
         residual = value - y if space == "log" else np.exp(value) - y
@@ -40,8 +43,8 @@ def _objective(form: LogSumForm, theta: Array, x: Array, y: Array, weights: Arra
 
 
 def _derivatives(
-    form: LogSumForm, theta: Array, x: Array, y: Array, weights: Array, delta: float, space: Space
-) -> tuple[Array, Array, Array]:
+    form: LogSumForm, theta: Floats, x: Floats, y: Floats, weights: Floats, delta: float, space: Space
+) -> tuple[Floats, Floats, Floats]:
     """Gradient [R, p], exact Hessian [R, p, p], and the reweighted least-squares diagonal [R, p] that scales
     damping."""
     value, shares, log_sum = form.evaluate(theta, x)
@@ -93,10 +96,10 @@ def _derivatives(
 
 def _descend(
     form: LogSumForm,
-    theta: Array,
-    x: Array,
-    y: Array,
-    weights: Array,
+    theta: Floats,
+    x: Floats,
+    y: Floats,
+    weights: Floats,
     delta: float,
     space: Space,
     max_iter: int,
@@ -141,10 +144,10 @@ def _descend(
 
 def minimise_huber(
     form: LogSumForm,
-    starts: Array,
-    x: Array,
-    y: Array,
-    weights: Array | None = None,
+    starts: Floats,
+    x: Floats,
+    y: Floats,
+    weights: Floats | None = None,
     delta: float = 1e-3,
     space: Space = "log",
     max_iter: int = 200,

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Floats
 from foretell.errors import DataError
-
-Array = npt.NDArray[np.float64]
 
 FLOPS_PER_PF_DAY = 1e15 * 86_400  # Kaplan et al. 2020, section 1.3: a PF-day is 8.64e19 FLOPs
 MIXED_UNITS_GAP = 1e4  # neighbours further apart than this in one column are two units, not two runs
@@ -29,7 +28,7 @@ class Quantity:
     below: str
     above: str
 
-    def check(self, values: npt.ArrayLike, where: str = "") -> Array:
+    def check(self, values: npt.ArrayLike, where: str = "") -> Floats:
         """`values` as a float array, every one finite, positive and inside the range; else DataError naming the
         first offender's position and value."""
         label = f"{where}: {self.name}" if where else self.name
@@ -96,7 +95,7 @@ BATCH_TOKENS = Quantity(
 )
 
 
-def check_ratio(params: Array, tokens: Array) -> None:
+def check_ratio(params: Floats, tokens: Floats) -> None:
     """Refuse parameters and tokens whose ratio no run ever had: one of the two is in another unit."""
     ratio = np.asarray(tokens / params)
     low, high = TOKENS_PER_PARAM
@@ -109,7 +108,7 @@ def check_ratio(params: Array, tokens: Array) -> None:
         )
 
 
-def check_flops(flops: Array, params: Array, tokens: Array) -> None:
+def check_flops(flops: Floats, params: Floats, tokens: Floats) -> None:
     """Refuse FLOPs that are more than a factor 20 from 6 N D (Kaplan et al. 2020, eq. 2.2)."""
     ratio = np.asarray(flops / (6 * params * tokens))
     bad = (ratio > FLOPS_TOLERANCE) | (ratio < 1 / FLOPS_TOLERANCE)
@@ -119,17 +118,3 @@ def check_flops(flops: Array, params: Array, tokens: Array) -> None:
             f"flops / (6 params tokens) = {worst:g}; expected about 1 (within a factor {FLOPS_TOLERANCE:g}). "
             f"Are FLOPs in PF-days (8.64e19) or tokens in billions?"
         )
-
-
-def same_length(**columns: Array) -> None:
-    """Refuse columns that are not one-dimensional and equally long."""
-    shapes = {name: column.shape for name, column in columns.items()}
-    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
-        raise DataError(f"columns differ in shape: {shapes}; expected one value per run in each.")
-
-
-def check_level(level: float) -> float:
-    """A confidence level strictly between 0 and 1 (0.9, not 90)."""
-    if not 0 < level < 1:
-        raise DataError(f"level = {level:g}; expected a share between 0 and 1, such as 0.9.")
-    return float(level)

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from foretell.arrays import Floats
 from foretell.laws.fitted import HUBER_DELTA, LawFit, fit_law
 from foretell.laws.law import Law, Parameter
-from foretell.laws.logsum import Array, LogSumForm
+from foretell.laws.logsum import LogSumForm
 from foretell.laws.quantities import FLOPS, LOSS, PARAMS, TOKENS, Quantity
 
 
@@ -21,18 +22,18 @@ class _PowerLaw(Law):
     RESPONSE: ClassVar[Quantity] = LOSS
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         return np.stack([constants[:, 0] * np.log(constants[:, 1]), constants[:, 0]], axis=1)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         return np.stack([theta[:, 1], np.exp(theta[:, 0] / theta[:, 1])], axis=1)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.log(axes[0])[:, None]
 
-    def _inverse(self, loss: Any) -> Array:
+    def _inverse(self, loss: Any) -> Floats:
         alpha, scale = self.constants()
         return (scale * LOSS.check(loss) ** (-1 / alpha))[()]
 
@@ -49,12 +50,12 @@ class ParamsLaw(_PowerLaw):
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter("alpha_n", ""), Parameter("n_c", "parameters"))
     AXES: ClassVar[tuple[Quantity, ...]] = (PARAMS,)
 
-    def predict(self, params: Any) -> Array:
+    def predict(self, params: Any) -> Floats:
         """Loss (nats per token) at `params` (parameters, any shape). DataError on NaN, zero, negative or scaled
         input."""
         return self.value(PARAMS.check(params))
 
-    def params_for_loss(self, loss: Any) -> Array:
+    def params_for_loss(self, loss: Any) -> Floats:
         """Exact inverse of `predict`: parameters whose loss is `loss` (nats per token)."""
         return self._inverse(loss)
 
@@ -78,11 +79,11 @@ class TokensLaw(_PowerLaw):
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter("alpha_d", ""), Parameter("d_c", "tokens"))
     AXES: ClassVar[tuple[Quantity, ...]] = (TOKENS,)
 
-    def predict(self, tokens: Any) -> Array:
+    def predict(self, tokens: Any) -> Floats:
         """Loss (nats per token) at `tokens` (tokens, any shape). DataError on NaN, zero, negative or scaled input."""
         return self.value(TOKENS.check(tokens))
 
-    def tokens_for_loss(self, loss: Any) -> Array:
+    def tokens_for_loss(self, loss: Any) -> Floats:
         """Exact inverse of `predict`: tokens whose loss is `loss` (nats per token)."""
         return self._inverse(loss)
 
@@ -106,11 +107,11 @@ class ComputeLaw(_PowerLaw):
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter("alpha_c", ""), Parameter("c_c", "FLOPs"))
     AXES: ClassVar[tuple[Quantity, ...]] = (FLOPS,)
 
-    def predict(self, flops: Any) -> Array:
+    def predict(self, flops: Any) -> Floats:
         """Loss (nats per token) at `flops` (FLOPs, any shape). DataError on NaN, zero, negative or scaled input."""
         return self.value(FLOPS.check(flops))
 
-    def flops_for_loss(self, loss: Any) -> Array:
+    def flops_for_loss(self, loss: Any) -> Floats:
         """Exact inverse of `predict`: FLOPs whose loss is `loss` (nats per token)."""
         return self._inverse(loss)
 

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.laws.fitted import HUBER_DELTA, LawFit, fit_law
 from foretell.laws.law import Law, Parameter
-from foretell.laws.logsum import Array, LogSumForm
+from foretell.laws.logsum import LogSumForm
 from foretell.laws.quantities import BATCH_TOKENS, FLOPS, LOSS, PARAMS, STEPS, TOKENS, Quantity
 
 
@@ -30,15 +31,15 @@ class BatchTradeoff(Law):
     FORM: ClassVar[LogSumForm] = LogSumForm((0.0, 1.0))
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         return np.log(constants)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         return np.exp(theta)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.stack([np.zeros_like(axes[0]), np.log(axes[0])], axis=1)
 
     @property
@@ -46,15 +47,15 @@ class BatchTradeoff(Law):
         """B_crit = E_min / S_min, tokens (eq. 5.2): there, both costs are twice their minimum."""
         return self.e_min / self.s_min
 
-    def predict(self, batch_tokens: Any) -> Array:
+    def predict(self, batch_tokens: Any) -> Floats:
         """Steps to the loss at a batch of `batch_tokens` tokens."""
         return self.value(BATCH_TOKENS.check(batch_tokens))
 
-    def tokens(self, batch_tokens: Any) -> Array:
+    def tokens(self, batch_tokens: Any) -> Floats:
         """Tokens processed to the loss at a batch of `batch_tokens` tokens: E = E_min (1 + B/B_crit)."""
         return (self.e_min + self.s_min * BATCH_TOKENS.check(batch_tokens))[()]
 
-    def batch_for_steps(self, steps: Any) -> Array:
+    def batch_for_steps(self, steps: Any) -> Floats:
         """Exact inverse of `predict`: the batch (tokens) that reaches the loss in `steps` steps; DataError at or below
         S_min, which no batch reaches."""
         s = STEPS.check(steps)
@@ -90,22 +91,22 @@ class CriticalBatchLaw(Law):
     FORM: ClassVar[LogSumForm] = LogSumForm((None,))
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         return np.stack([np.log(constants[:, 0]), 1 / constants[:, 1]], axis=1)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         return np.stack([np.exp(theta[:, 0]), 1 / theta[:, 1]], axis=1)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.log(axes[0])[:, None]
 
-    def predict(self, loss: Any) -> Array:
+    def predict(self, loss: Any) -> Floats:
         """Critical batch (tokens) at `loss` (nats per token)."""
         return self.value(LOSS.check(loss))
 
-    def loss_for_batch(self, batch_tokens: Any) -> Array:
+    def loss_for_batch(self, batch_tokens: Any) -> Floats:
         """Exact inverse: the loss (nats per token) at which `batch_tokens` is the critical batch."""
         return ((self.b_star / BATCH_TOKENS.check(batch_tokens)) ** self.alpha_b)[()]
 
@@ -141,25 +142,25 @@ class StepsLaw(Law):
     FORM: ClassVar[LogSumForm] = LogSumForm((None, None))
 
     @classmethod
-    def _encode(cls, constants: Array) -> Array:
+    def _encode(cls, constants: Floats) -> Floats:
         alpha_n, n_c, alpha_s, s_c = constants.T
         return np.stack([alpha_n * np.log(n_c), alpha_s * np.log(s_c), alpha_n, alpha_s], axis=1)
 
     @classmethod
-    def _decode(cls, theta: Array) -> Array:
+    def _decode(cls, theta: Floats) -> Floats:
         scale_n, scale_s, alpha_n, alpha_s = theta.T
         return np.stack([alpha_n, np.exp(scale_n / alpha_n), alpha_s, np.exp(scale_s / alpha_s)], axis=1)
 
     @classmethod
-    def _features(cls, *axes: Array) -> Array:
+    def _features(cls, *axes: Floats) -> Floats:
         return np.stack([np.log(axes[0]), np.log(axes[1])], axis=1)
 
-    def predict(self, params: Any, min_steps: Any) -> Array:
+    def predict(self, params: Any, min_steps: Any) -> Floats:
         """Loss (nats per token) of `params` parameters after `min_steps` steps at a batch far above the critical
         one."""
         return self.value(PARAMS.check(params), STEPS.check(min_steps))
 
-    def steps_for_loss(self, params: Any, loss: Any) -> Array:
+    def steps_for_loss(self, params: Any, loss: Any) -> Floats:
         """Exact inverse in S: the least steps in which `params` parameters reach `loss`; DataError where they never do.
 
         With `loss` the data-limited L(N, D) this is the lower bound on the early-stopping step,
@@ -186,26 +187,26 @@ class StepsLaw(Law):
         return fit_law(cls, axes, LOSS.check(loss), delta=delta, n_bootstrap=n_bootstrap, seed=seed)
 
 
-def min_steps(steps: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
+def min_steps(steps: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Floats:
     """S_min = S / (1 + B_crit/B): steps the run would have taken at a batch far above the critical one.
     Kaplan et al. 2020, eq. 5.4; steps in steps, batches in tokens."""
     return (STEPS.check(steps) / (1 + BATCH_TOKENS.check(critical_batch_tokens) / BATCH_TOKENS.check(batch_tokens)))[()]
 
 
-def steps_at_batch(min_steps: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
+def steps_at_batch(min_steps: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Floats:
     """Exact inverse of `min_steps`: S = S_min (1 + B_crit/B)."""
     return (
         STEPS.check(min_steps) * (1 + BATCH_TOKENS.check(critical_batch_tokens) / BATCH_TOKENS.check(batch_tokens))
     )[()]
 
 
-def min_flops(flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
+def min_flops(flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Floats:
     """C_min = C / (1 + B/B_crit): FLOPs the run would have cost at a batch far below the critical one.
     Kaplan et al. 2020, eq. 5.5; compute in FLOPs, batches in tokens."""
     return (FLOPS.check(flops) / (1 + BATCH_TOKENS.check(batch_tokens) / BATCH_TOKENS.check(critical_batch_tokens)))[()]
 
 
-def flops_at_batch(min_flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Array:
+def flops_at_batch(min_flops: Any, batch_tokens: Any, critical_batch_tokens: Any) -> Floats:
     """Exact inverse of `min_flops`: C = C_min (1 + B/B_crit)."""
     return (
         FLOPS.check(min_flops) * (1 + BATCH_TOKENS.check(batch_tokens) / BATCH_TOKENS.check(critical_batch_tokens))

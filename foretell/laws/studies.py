@@ -2,18 +2,17 @@
 they would spend how. A law is only worth its extrapolation, so the held-out error stands beside the constants."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Bools, Floats, same_length
 from foretell.errors import DataError
 from foretell.laws.allocation import allocation_intervals, compute_optimal
 from foretell.laws.fitted import LawFit
 from foretell.laws.joint import ChinchillaLaw, JointLaw, KaplanLaw
-from foretell.laws.logsum import Array
-from foretell.laws.quantities import LOSS, PARAMS, TOKENS, same_length
+from foretell.laws.quantities import LOSS, PARAMS, TOKENS
 
 JOINT_LAWS: dict[str, type[JointLaw]] = {"chinchilla": ChinchillaLaw, "kaplan": KaplanLaw}
 
@@ -25,9 +24,9 @@ class Runs:
 
     name: str
     run: tuple[str, ...]
-    params: Array
-    tokens: Array
-    loss: Array
+    params: Floats
+    tokens: Floats
+    loss: Floats
 
     def __post_init__(self) -> None:
         same_length(params=self.params, tokens=self.tokens, loss=self.loss)
@@ -36,7 +35,7 @@ class Runs:
         for quantity, values in ((PARAMS, self.params), (TOKENS, self.tokens), (LOSS, self.loss)):
             quantity.check(values, self.name)
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "Runs":
+    def where(self, mask: Bools) -> "Runs":
         """The runs that `mask` [n] keeps, in the same order."""
         names = tuple(name for name, kept in zip(self.run, mask, strict=True) if kept)
         return Runs(self.name, names, self.params[mask], self.tokens[mask], self.loss[mask])
@@ -47,8 +46,8 @@ class LeftOut:
     """Runs left out of a fit: names, losses (nats per token) and tokens per parameter, [k] each."""
 
     run: tuple[str, ...]
-    loss: Array
-    tokens_per_param: Array
+    loss: Floats
+    tokens_per_param: Floats
 
 
 def leave_out_highest(runs: Runs, count: int) -> tuple[Runs, LeftOut]:
@@ -171,10 +170,9 @@ def report_study(
 
 
 def _budget(fit: LawFit[JointLaw], flops: float, level: float) -> dict[str, Any]:
-    entry = asdict(compute_optimal(fit.law, flops))
     intervals = allocation_intervals(fit, lambda law: compute_optimal(law, flops), level)
     return {
         "flops": flops,
-        **{name: {"value": entry[name], "low": low, "high": high} for name, (low, high) in intervals.items()},
-        "tokens_per_param": entry["tokens"] / entry["params"],
+        **{name: {"value": best, "low": low, "high": high} for name, (best, low, high) in intervals.items()},
+        "tokens_per_param": intervals["tokens"].estimate / intervals["params"].estimate,
     }

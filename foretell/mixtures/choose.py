@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numpy.typing import ArrayLike
 
-from foretell.arrays import Floats, finite
+from foretell.arrays import Floats, Indices, finite
 from foretell.errors import ConfigError, DataError
-from foretell.mixtures.constraints import MixtureLimits, distance, minimise, nearest_mixture
+from foretell.mixtures.constraints import MixtureLimits, minimise, nearest_mixture
 from foretell.mixtures.predict import DomainLoss, ExponentialMixing, LinearMixing, TreeMixing, fit_predictor, mixtures
 from foretell.parallel import HERE, Spread
-from foretell.trajectories.perplexity import Interval
+from foretell.stats import Interval, distance, distances, percentile_interval, percentiles
 
 
 @dataclass(frozen=True)
@@ -109,25 +108,19 @@ def draw_allowed(allowed: MixtureLimits, n: int, seed: int) -> Floats:
         up = np.where(step > 0, (allowed.high - centre) / step, np.inf)
         down = np.where(step < 0, (allowed.low - centre) / step, np.inf)
     most = np.clip(np.minimum(up, down).min(axis=1), 0.0, 1.0)
+
+    def at(part: Floats) -> Floats:
+        return np.clip(centre + part[:, None] * step, 0.0, 1.0)
+
     if allowed.max_distance is not None:
         least, high = np.zeros(n), most.copy()
         for _ in range(40):
             middle = (least + high) / 2.0
-            near = _distances(allowed, centre + middle[:, None] * step) <= allowed.max_distance
+            near = distances(allowed.kind, at(middle), allowed.reference) <= allowed.max_distance
             least, high = np.where(near, middle, least), np.where(near, high, middle)
-        whole = _distances(allowed, centre + most[:, None] * step) <= allowed.max_distance
+        whole = distances(allowed.kind, at(most), allowed.reference) <= allowed.max_distance
         most = np.where(whole, most, least)
-    return np.asarray(np.clip(centre + most[:, None] * step, 0.0, 1.0))
-
-
-def _distances(allowed: MixtureLimits, w: Floats) -> Floats:
-    q = allowed.reference
-    if allowed.kind == "tv":
-        return np.asarray(np.abs(w - q).sum(axis=1) / 2.0)
-    if allowed.kind == "euclidean":
-        return np.asarray(np.sqrt(((w - q) ** 2).sum(axis=1)))
-    v = np.maximum(w, 1e-300)
-    return np.asarray((v * np.log(v / np.maximum(q, 1e-300))).sum(axis=1))
+    return at(most)
 
 
 @dataclass(frozen=True)
@@ -155,7 +148,7 @@ class _Refit:
     n_averaged: int
     seed: int
 
-    def __call__(self, pick: npt.NDArray[np.int64]) -> tuple[Floats, float, float]:
+    def __call__(self, pick: Indices) -> tuple[Floats, float, float]:
         refit = fit_predictor(self.name, self.weights[pick], self.losses_nats[pick])
         best = best_mixture(refit, self.importance, self.allowed, self.n_candidates, self.n_averaged, self.seed)
         here = describe(refit, self.importance, self.allowed, self.chosen)
@@ -191,14 +184,13 @@ def choice_spread(
     picks = [rng.integers(0, len(w), len(w)) for _ in range(n_refits)]
     work = _Refit(name, w, y[:, wanted], v[wanted], allowed, choice.weights, n_candidates, n_averaged, seed)
     best, losses, gains = zip(*spread.without_gil.map(work, picks), strict=True)
-    tail = (1.0 - level) / 2.0
-    ends = np.quantile(np.array(best), [tail, 1.0 - tail], axis=0)
-    gain = choice.reference_loss_nats - choice.loss_nats
+    weights_low, weights_high = percentiles(best, level)
     return ChoiceSpread(
-        ends[0], ends[1],
-        Interval(choice.loss_nats, *(float(x) for x in np.quantile(losses, [tail, 1.0 - tail]))),
-        Interval(gain, *(float(x) for x in np.quantile(gains, [tail, 1.0 - tail]))),
-    )  # fmt: skip
+        weights_low,
+        weights_high,
+        percentile_interval(choice.loss_nats, losses, level),
+        percentile_interval(choice.reference_loss_nats - choice.loss_nats, gains, level),
+    )
 
 
 @dataclass(frozen=True)

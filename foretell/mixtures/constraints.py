@@ -12,28 +12,10 @@ from scipy import optimize
 
 from foretell.arrays import Floats, finite
 from foretell.errors import ConfigError, DataError
+from foretell.stats import DISTANCES, distance
 
-DISTANCES = ("kl", "tv", "euclidean")
-SLACK = 1e-7
 Scalar = Callable[[Floats], float]
 Vector = Callable[[Floats], Floats]
-
-
-def distance(kind: str, weights: ArrayLike, reference: ArrayLike) -> float:
-    """How far mixture w is from q: `kl` sum w log(w / q) nats (0 log 0 = 0, infinite where q = 0 < w), `tv` half of
-    sum |w - q|, `euclidean` the root of sum (w - q)^2. Both (n_domains,). Raises ConfigError on another kind."""
-    w = finite("weights", weights, (None,), -SLACK)
-    q = finite("reference", reference, (len(w),), 0.0)
-    if kind == "tv":
-        return float(np.abs(w - q).sum() / 2.0)
-    if kind == "euclidean":
-        return float(np.sqrt(((w - q) ** 2).sum()))
-    if kind == "kl":
-        used = w > 0
-        if (q[used] == 0).any():
-            return float("inf")
-        return float((w[used] * np.log(w[used] / q[used])).sum())
-    raise ConfigError(f"distance {kind!r} does not exist; expected one of {', '.join(DISTANCES)}")
 
 
 @dataclass(frozen=True)

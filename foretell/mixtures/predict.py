@@ -15,7 +15,7 @@ from scipy import optimize, stats
 
 from foretell.arrays import Floats, finite
 from foretell.errors import ConfigError, DataError
-from foretell.trajectories.perplexity import Interval
+from foretell.stats import NO_INTERVAL, Interval
 
 PREDICTORS = ("linear", "lightgbm", "exponential")
 WEIGHT_SUM_TOLERANCE = 0.01
@@ -229,9 +229,8 @@ def rank_predictors(
 def _held_out(predictor: str, loss: str, guess: Floats, truth: Floats, picks: Any, level: float) -> HeldOutRank:
     error = guess - truth
     mae, rmse = float(np.abs(error).mean()), float(np.sqrt((error**2).mean()))
-    nan = float("nan")
     if np.ptp(guess) == 0 or np.ptp(truth) == 0:
-        return HeldOutRank(predictor, loss, Interval(nan, nan, nan), nan, mae, rmse)
+        return HeldOutRank(predictor, loss, NO_INTERVAL, float("nan"), mae, rmse)
     ranks_guess, ranks_truth = stats.rankdata(guess[picks], axis=1), stats.rankdata(truth[picks], axis=1)
     estimate = float(stats.spearmanr(guess, truth).statistic)
     # Resampled rows tie, which pulls resampled rank correlations down; their spread on Fisher's z scale does not shift.

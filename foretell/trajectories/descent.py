@@ -7,12 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from foretell.arrays import Floats, finite, fraction, increasing
+from foretell.arrays import Bools, Floats, finite, fraction, increasing
 from foretell.errors import DataError
-from foretell.trajectories.trends import PERFECT_FIT, UPWARD, Trends, benjamini_hochberg, window
+from foretell.stats import benjamini_hochberg
+from foretell.trajectories.trends import PERFECT_FIT, UPWARD, Trends, window
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class RiseAndFall:
     step_of_top: Floats
     p_value: Floats
     q_value: Floats
-    rises_then_falls: NDArray[np.bool_]
+    rises_then_falls: Bools
 
 
 def rise_then_fall(

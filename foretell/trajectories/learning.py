@@ -12,9 +12,7 @@ from scipy import optimize, stats
 
 from foretell.arrays import Floats, finite, fraction, increasing
 from foretell.errors import DataError
-from foretell.trajectories.perplexity import Interval
-
-NOTHING = Interval(*(float("nan"),) * 3)
+from foretell.stats import NO_INTERVAL, Interval, percentile_interval, r_squared
 
 
 def checkpoint_noise(values: ArrayLike) -> float:
@@ -99,7 +97,7 @@ def learning_speed(
     threshold = chance + part * (final - chance)
     if final - chance <= 2.0 * float(np.sqrt((spread[-n_final:] ** 2).sum())) / n_final:
         reason = f"final accuracy {final:.3f} does not exceed chance {chance:.3f} by 2 standard errors: not acquired"
-        return LearningSpeed(NOTHING, NOTHING, final, threshold, reason)
+        return LearningSpeed(NO_INTERVAL, NO_INTERVAL, final, threshold, reason)
     noise = np.random.default_rng(seed).standard_normal((n_bootstrap, len(y)))
     curves = np.vstack([y, np.clip(y + spread * noise, 0.0, 1.0)])
     finals = curves[:, -n_final:].mean(axis=1)
@@ -107,25 +105,19 @@ def learning_speed(
     at = {p: _crossings(logs, curves, chance + p * (finals - chance)) for p in (0.25, part, 0.75)}
     if y[0] > threshold:
         reason = f"accuracy {y[0]:.3f} at the first checkpoint is already above {threshold:.3f}: acquired before it"
-        return LearningSpeed(NOTHING, NOTHING, final, threshold, reason)
-    acquired = _interval(at[part], level)
+        return LearningSpeed(NO_INTERVAL, NO_INTERVAL, final, threshold, reason)
+    acquired = percentile_interval(at[part][0], at[part][1:], level, skip_nan=True)
     decades = np.log10(at[0.75] / at[0.25])
     with np.errstate(divide="ignore"):
         slopes = np.where(decades > 0, 0.5 * (finals - chance) / decades, np.nan)
     if y[0] > chance + 0.25 * (final - chance):
         reason = "slope: a quarter of the way was passed before the first checkpoint"
-        return LearningSpeed(acquired, NOTHING, final, threshold, reason)
+        return LearningSpeed(acquired, NO_INTERVAL, final, threshold, reason)
     if not np.isfinite(slopes[0]):
         reason = "slope: a quarter and three quarters are crossed at one point, the slope is not finite"
-        return LearningSpeed(acquired, NOTHING, final, threshold, reason)
-    return LearningSpeed(acquired, _interval(slopes, level), final, threshold, "")
-
-
-def _interval(values: Floats, level: float) -> Interval:
-    """First value with the percentiles of the others; draws without a value (never crossed) are left out."""
-    tail = (1.0 - fraction("level", level)) / 2.0
-    low, high = np.nanquantile(values[1:], [tail, 1.0 - tail])
-    return Interval(float(values[0]), float(low), float(high))
+        return LearningSpeed(acquired, NO_INTERVAL, final, threshold, reason)
+    slope = percentile_interval(slopes[0], slopes[1:], level, skip_nan=True)
+    return LearningSpeed(acquired, slope, final, threshold, "")
 
 
 @dataclass(frozen=True)
@@ -237,11 +229,9 @@ def composition_test(
     k = _fit_k(p, y, k_max)
     sse = float(((y - p**k) ** 2).sum())
     power, jump = _bic(sse, n, 1), _bic(_best_jump(y), n, 3)
-    total = float(((y - y.mean()) ** 2).sum())
     rng = np.random.default_rng(seed)
     draws = [_fit_k(p[pick], y[pick], k_max) for pick in rng.integers(0, n, (n_bootstrap, n))]
-    r_squared = 1.0 - sse / total if total > 0 else float("nan")
-    return Composition(_interval(np.array([k, *draws]), level), r_squared, power, jump, power <= jump)
+    return Composition(percentile_interval(k, draws, level), r_squared(y, p**k), power, jump, power <= jump)
 
 
 def _fit_k(p: Floats, y: Floats, k_max: float) -> float:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from foretell.arrays import Floats, finite, fraction, increasing
+from foretell.arrays import Floats, finite, increasing
 from foretell.errors import DataError
+from foretell.stats import NO_INTERVAL, Interval, percentile_interval
 
 POSITIVE = float(np.nextafter(0.0, 1.0))
 
@@ -97,19 +98,6 @@ def _spearman(a: Floats, b: Floats) -> float:
     return float(stats.spearmanr(a, b).statistic)
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the ends of its bootstrap interval, in the estimate's own unit."""
-
-    estimate: float
-    low: float
-    high: float
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies in the interval, ends included."""
-        return self.low <= value <= self.high
-
-
 def error_difference(
     errors_a: ArrayLike,
     errors_b: ArrayLike,
@@ -135,19 +123,13 @@ def error_difference(
     counts = np.bincount(index)
     draws = np.random.default_rng(seed).integers(0, len(names), (_draws(n_bootstrap), len(names)))
     means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-    return _percentiles(float((a - b).mean()), means, level)
+    return percentile_interval(float((a - b).mean()), means, level)
 
 
 def _draws(n_bootstrap: int) -> int:
     if n_bootstrap < 100:
         raise DataError(f"n_bootstrap: {n_bootstrap}, an interval needs at least 100 resamples")
     return int(n_bootstrap)
-
-
-def _percentiles(estimate: float, draws: Floats, level: float) -> Interval:
-    tail = (1.0 - fraction("level", level)) / 2.0
-    low, high = np.quantile(draws, [tail, 1.0 - tail])
-    return Interval(estimate, float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -187,12 +169,11 @@ def matched_gap(
     low, high = max(xa.min(), xb.min()), min(xa.max(), xb.max())
     in_a, in_b = (xa >= low) & (xa <= high), (xb >= low) & (xb <= high)
     n_a, n_b = int(in_a.sum()), int(in_b.sum())
-    nothing = Interval(*(float("nan"),) * 3)
     if low >= high:
-        return MatchedGap(nothing, float(low), float(high), 0, 0, "the models reach no common range of x")
+        return MatchedGap(NO_INTERVAL, float(low), float(high), 0, 0, "the models reach no common range of x")
     if min(n_a, n_b) < max(minimum, 3):
         reason = f"{n_a} and {n_b} checkpoints in the common range, at least {max(minimum, 3)} of each are needed"
-        return MatchedGap(nothing, float(low), float(high), n_a, n_b, reason)
+        return MatchedGap(NO_INTERVAL, float(low), float(high), n_a, n_b, reason)
     middle = (low + high) / 2.0
     rng = np.random.default_rng(seed)
     draws = _draws(n_bootstrap)
@@ -201,7 +182,7 @@ def matched_gap(
         picks = np.vstack([np.arange(len(x)), rng.integers(0, len(x), (draws, len(x)))])
         ends.append(_lines_at(x[picks], y[picks], middle))
     gaps = ends[1] - ends[0]
-    return MatchedGap(_percentiles(float(gaps[0]), gaps[1:], level), float(low), float(high), n_a, n_b, "")
+    return MatchedGap(percentile_interval(float(gaps[0]), gaps[1:], level), float(low), float(high), n_a, n_b, "")
 
 
 def _lines_at(x: Floats, y: Floats, at: float) -> Floats:

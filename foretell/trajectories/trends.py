@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from foretell.arrays import Floats, finite, fraction, increasing
+from foretell.arrays import Bools, Floats, finite, fraction, increasing
 from foretell.errors import DataError
+from foretell.stats import benjamini_hochberg
 
 STAGNATED, UPWARD, DOWNWARD = "stagnated", "upward", "downward"
 TRENDS = (STAGNATED, UPWARD, DOWNWARD)
@@ -37,25 +38,14 @@ class Trends:
         """Share of items (0-1) of each trend; the three sum to 1."""
         return {trend: float(np.mean(self.trend == trend)) for trend in TRENDS}
 
-    def is_trend(self, trend: str) -> NDArray[np.bool_]:
+    def is_trend(self, trend: str) -> Bools:
         """Mask (n_items,) of the items of `trend`; raises DataError on a trend that does not exist."""
         if trend not in TRENDS:
             raise DataError(f"trend {trend!r} does not exist; expected one of {', '.join(TRENDS)}")
         return np.asarray(self.trend == trend)
 
 
-def benjamini_hochberg(p_values: ArrayLike) -> Floats:
-    """Adjusted p-values q_(i) = min over j >= i of m p_(j) / j of the sorted p_(1) <= ... <= p_(m) (Benjamini and
-    Hochberg 1995), in the order given, (m,) -> (m,). Raises DataError on values outside 0-1, NaN or none."""
-    p = finite("p_values", p_values, (None,), 0.0, 1.0)
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return adjusted
-
-
-def window(steps: ArrayLike, start: float, end: float = 1.0) -> NDArray[np.bool_]:
+def window(steps: ArrayLike, start: float, end: float = 1.0) -> Bools:
     """Mask (n_checkpoints,) of the checkpoints after `start` and up to `end` of training, as fractions of the last
     step. Raises DataError on steps that are not positive and increasing or a window that is empty or backwards."""
     steps = increasing("steps", steps, np.nextafter(0.0, 1.0), 1)

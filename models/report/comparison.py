@@ -78,7 +78,7 @@ def error_table(inputs: Mapping[str, Inputs]) -> pd.DataFrame:
 def _error_row(benchmark: str, entry: Entry, results: Inputs) -> dict[str, Any]:
     errors = results.errors
     interval = mae_interval(errors, entry.name)
-    row: dict[str, Any] = {"benchmark": benchmark, "predictor": entry.name, "mae": interval.mean}
+    row: dict[str, Any] = {"benchmark": benchmark, "predictor": entry.name, "mae": interval.estimate}
     row |= {"mae_low": interval.low, "mae_high": interval.high}
     on_families = is_evaluated(errors, entry.name, Scheme.FAMILY)
     if on_families:

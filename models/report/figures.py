@@ -41,12 +41,12 @@ def error_by_benchmark(table: Mapping[str, Mapping[Entry, Interval]]) -> Figure:
     figure, axes = _axes(9, 0.62 * len(table) + 1.6)
     offsets = np.linspace(-0.3, 0.3, len(predictors))  # each predictor has its own line, so that no dot hides another
     for row, (_, intervals) in enumerate(table.items()):
-        base = intervals[MEDIAN].mean
+        base = intervals[MEDIAN].estimate
         axes.axhspan(row - 0.42, row + 0.42, color="#edf2f7", lw=0, zorder=0)
         for predictor, colour, offset in zip(predictors, PALETTE, offsets, strict=False):
             interval = intervals[predictor]
             label = predictor.title if row == 0 else None
-            axes.plot(interval.mean / base, row + offset, "o", color=colour, ms=4.5, label=label)
+            axes.plot(interval.estimate / base, row + offset, "o", color=colour, ms=4.5, label=label)
             axes.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
     axes.set_yticks(range(len(table)), [BENCHMARKS[benchmark].title for benchmark in table])
     axes.set_ylim(len(table) - 0.5, -0.5)

@@ -34,7 +34,7 @@ def print_comparison(store: Store, name: str, other: str) -> None:
         print(f"{scheme.label} ({basis})")
         print(f"  {mine.label:44} MAE {new.mean():.4f}")
         print(f"  {theirs.label:44} MAE {old.mean():.4f}")
-        print(f"  first minus second {found.mean:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f})")
+        print(f"  first minus second {found.estimate:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f})")
         if share:
             print(f"  {better.label} has {share:.1f} % less error than {worse.label}")
     print("the interval is over seeds, which re-split the same models: the noise of the splits, not of new models")

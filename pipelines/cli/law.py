@@ -147,11 +147,12 @@ def allocate(
     best = rule(fitted.law)
     spans = allocation_intervals(fitted, rule, level)
     if as_json:
-        print(json.dumps({**asdict(best), "level": level, "intervals": spans}, indent=1))
+        intervals = {name: [interval.low, interval.high] for name, interval in spans.items()}
+        print(json.dumps({**asdict(best), "level": level, "intervals": intervals}, indent=1))
         return
     print(f"{best.rule}: {best.tokens_per_param:.1f} tokens per parameter, {best.epochs:.2f} epochs")
     for name, unit in (("params", "parameters"), ("tokens", "tokens"), ("loss", "nats per token")):
-        value, (low, high) = getattr(best, name), spans[name]
+        value, low, high = spans[name]
         print(f"  {name:7} {value:>10.4g}  [{low:.4g}, {high:.4g}] {unit}")
     print(f"  training {best.flops:.4g} FLOPs, with serving {best.lifetime_flops:.4g} FLOPs")
     print(

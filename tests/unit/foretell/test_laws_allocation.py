@@ -141,8 +141,9 @@ def test_allocation_intervals_hold_the_point() -> None:
     fit = ChinchillaLaw.fit(params, tokens, loss, n_bootstrap=200)
     best = compute_optimal(fit.law, 1e22)
     spans = allocation_intervals(fit, lambda law: compute_optimal(law, 1e22), 0.9)
-    for name, (low, high) in spans.items():
-        assert low < getattr(best, name) < high
+    for name, (estimate, low, high) in spans.items():
+        assert low < estimate < high
+        assert estimate == getattr(best, name)
     with pytest.raises(DataError, match="too few"):
         allocation_intervals(
             ChinchillaLaw.fit(params, tokens, loss, n_bootstrap=0), lambda law: compute_optimal(law, 1e22)

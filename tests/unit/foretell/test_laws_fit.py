@@ -174,8 +174,9 @@ def test_bootstrap_is_reproducible_and_its_refits_are_optima() -> None:
 
 def test_intervals_hold_the_point_and_widen_for_a_new_run() -> None:
     fit = ChinchillaLaw.fit(N, D, noisy(BESIROGLU.predict(N, D), 0.01, 8), n_bootstrap=300)
-    for name, (low, high) in fit.intervals(0.95).items():
-        assert low < getattr(fit.law, name) < high
+    for name, (estimate, low, high) in fit.intervals(0.95).items():
+        assert low < estimate < high
+        assert estimate == getattr(fit.law, name)
     point, low, high = fit.predict_interval(N[:4], D[:4], level=0.9)
     _, run_low, run_high = fit.predict_interval(N[:4], D[:4], level=0.9, new_run=True)
     assert (run_low < low).all() and (low < point).all() and (point < high).all() and (high < run_high).all()
@@ -243,7 +244,7 @@ def test_intervals_cover_at_the_nominal_rate(level: float) -> None:
     studies = 200
     for seed in range(studies):
         fit = ChinchillaLaw.fit(n, d, noisy(loss, 0.01, seed), n_bootstrap=300, seed=seed)
-        for name, (low, high) in fit.intervals(level).items():
+        for name, (_, low, high) in fit.intervals(level).items():
             hits[name] += low <= getattr(truth, name) <= high
         _, low, high = fit.predict_interval(*at, level=level)
         hits["prediction"] += bool(low <= truth.predict(*at) <= high)

@@ -137,5 +137,5 @@ def test_held_out_rank_intervals_cover() -> None:
         return rank_predictors([plain], w, y, ["a", "b"], n_bootstrap=300, seed=1)[0].spearman
 
     truth = rank(20_000).estimate  # type: ignore[attr-defined]
-    hits = sum(rank(150).holds(truth) for _ in range(200))  # type: ignore[attr-defined]
+    hits = sum(rank(150).contains(truth) for _ in range(200))  # type: ignore[attr-defined]
     assert 0.89 <= hits / 200 <= 0.99

@@ -8,11 +8,17 @@ from scipy import stats
 
 from foretell.errors import DataError
 from foretell.stats import (
+    NO_INTERVAL,
+    Interval,
     benjamini_hochberg,
     corrected_paired_t,
+    distance,
+    distances,
     mean_interval,
     pair_order_accuracy,
     paired_t,
+    percentile_interval,
+    r_squared,
     relative_improvement,
 )
 
@@ -25,7 +31,7 @@ def test_mean_interval_by_hand() -> None:
     # values 1, 2, 3: mean 2, s = 1, half = t / sqrt(3); with 2 degrees of freedom t_q = (2q - 1) sqrt(2 / (4q (1 - q)))
     found = mean_interval([1.0, 2.0, 3.0])
     half = 0.95 * math.sqrt(2 / 0.0975) / math.sqrt(3)
-    assert (found.mean, found.low, found.high) == pytest.approx((2.0, 2 - half, 2 + half), rel=1e-9)
+    assert (found.estimate, found.low, found.high) == pytest.approx((2.0, 2 - half, 2 + half), rel=1e-9)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
@@ -106,21 +112,63 @@ def test_pair_order_accuracy_is_somers_d() -> None:
 
 @pytest.mark.parametrize("broken", [[0.1, math.nan], [0.1, math.inf], [0.1], []])
 def test_values_that_are_not_finite_or_too_few_are_refused(broken: list[float]) -> None:
-    with pytest.raises(DataError, match="needs 2 or more, finite"):
+    with pytest.raises(DataError, match=r"at least 2|NaN or infinite|empty"):
         mean_interval(broken)
-    with pytest.raises(DataError, match="needs 2 or more, finite"):
+    with pytest.raises(DataError, match=r"at least 2|NaN or infinite|empty"):
         paired_t(broken, broken)
-    with pytest.raises(DataError, match="needs 2 or more, finite"):
+    with pytest.raises(DataError, match=r"at least 2|NaN or infinite|empty"):
         corrected_paired_t(broken, broken, 60, 30)
-    with pytest.raises(DataError, match="needs 2 or more, finite"):
+    with pytest.raises(DataError, match=r"at least 2|NaN or infinite|empty"):
         pair_order_accuracy(broken, broken)
 
 
 def test_a_nan_p_value_does_not_pass_as_significant() -> None:
-    with pytest.raises(DataError, match="benjamini_hochberg"):
+    with pytest.raises(DataError, match="p_values"):
         benjamini_hochberg([0.01, math.nan])
 
 
 def test_no_pair_to_order_is_refused() -> None:
     with pytest.raises(DataError, match="no pair can be ordered"):
         pair_order_accuracy([1, 1], [1, 2])
+
+
+def test_r_squared_by_hand() -> None:
+    observed = np.array([1.0, 2.0, 3.0])
+    assert r_squared(observed, observed) == 1
+    assert r_squared(observed, np.full(3, 2.0)) == 0
+    assert r_squared(observed, np.array([1.0, 2.0, 5.0])) == pytest.approx(1 - 4 / 2)
+    assert np.isnan(r_squared(np.ones(3), observed))
+
+
+def test_distances_by_hand() -> None:
+    w = [0.4, 0.4, 0.2]
+    assert distance("tv", w, [0.5, 0.3, 0.2]) == pytest.approx(0.1)
+    assert distance("euclidean", w, [0.5, 0.3, 0.2]) == pytest.approx(np.sqrt(0.02))
+    assert distance("kl", w, [0.5, 0.3, 0.2]) == pytest.approx(0.4 * np.log(0.8) + 0.4 * np.log(4 / 3))
+    assert distance("kl", [0.5, 0.5], [1.0, 0.0]) == float("inf")
+
+
+def test_distances_are_the_distance_of_each_row() -> None:
+    rows, reference = RNG.dirichlet(np.ones(4), 20), np.array([0.4, 0.3, 0.2, 0.1])
+    for kind in ("kl", "tv", "euclidean"):
+        assert distances(kind, rows, reference).tolist() == [distance(kind, row, reference) for row in rows]
+    assert distances("kl", rows, reference) == pytest.approx([stats.entropy(row, reference) for row in rows])
+
+
+def test_an_optimisers_tiny_negative_weight_counts_as_none() -> None:
+    assert distance("kl", [1.0, -1e-9], [0.5, 0.5]) == pytest.approx(math.log(2))
+
+
+def test_percentile_interval_by_hand() -> None:
+    draws = np.arange(101.0)
+    assert percentile_interval(50.0, draws, 0.9) == Interval(50.0, pytest.approx(5.0), pytest.approx(95.0))
+    assert percentile_interval(50.0, [*draws, math.nan], 0.9, skip_nan=True).high == pytest.approx(95.0)
+    assert math.isnan(percentile_interval(50.0, [*draws, math.nan], 0.9).high)
+    with pytest.raises(DataError, match="level"):
+        percentile_interval(50.0, draws, 90)
+
+
+def test_an_interval_contains_its_ends_and_an_unknown_one_nothing() -> None:
+    assert Interval(0.5, 0.0, 1.0).contains(0.0) and Interval(0.5, 0.0, 1.0).contains(1.0)
+    assert not Interval(0.5, 0.0, 1.0).contains(1.1)
+    assert not NO_INTERVAL.contains(0.0)

@@ -152,7 +152,7 @@ def test_learning_speed_intervals_cover() -> None:
     hits = 0
     for seed in range(300):
         seen = np.clip(truth + stderr * rng.standard_normal(21), 0, 1)
-        hits += learning_speed(tokens, seen, 0.25, stderr, n_bootstrap=300, seed=seed).tokens.holds(1e9)
+        hits += learning_speed(tokens, seen, 0.25, stderr, n_bootstrap=300, seed=seed).tokens.contains(1e9)
     assert 0.90 <= hits / 300 <= 0.99
 
 
@@ -163,5 +163,5 @@ def test_composition_intervals_cover() -> None:
     hits = 0
     for seed in range(100):
         seen = np.clip(p**4 + 0.02 * rng.standard_normal(40), 0, 1)
-        hits += composition_test(p, seen, n_bootstrap=200, seed=seed).k.holds(4.0)
+        hits += composition_test(p, seen, n_bootstrap=200, seed=seed).k.contains(4.0)
     assert 0.87 <= hits / 100 <= 1.0

@@ -108,5 +108,5 @@ def test_matched_gap_intervals_cover() -> None:
     for seed in range(400):
         xa, xb = rng.uniform(2, 4, 40), rng.uniform(2, 4, 40)
         ya, yb = (0.9 - 0.1 * x + 0.02 * rng.standard_normal(40) for x in (xa, xb))
-        hits += matched_gap(xa, ya, xb, yb, n_bootstrap=400, seed=seed).gap.holds(0.0)
+        hits += matched_gap(xa, ya, xb, yb, n_bootstrap=400, seed=seed).gap.contains(0.0)
     assert 0.91 <= hits / 400 <= 0.98

@@ -4,7 +4,6 @@ from scipy import stats
 
 from foretell.errors import DataError
 from foretell.trajectories.trends import (
-    benjamini_hochberg,
     classify_trends,
     classify_window,
     set_overlap,
@@ -52,12 +51,6 @@ def test_newey_west_is_the_textbook_sum() -> None:
             if abs(i - j) <= 2:
                 meat += (1 - abs(i - j) / 3) * x[i] * x[j] * residuals[i] * residuals[j]
     assert found.slope_stderr[0] == pytest.approx(np.sqrt(meat * n / (n - 2)) / (x @ x))
-
-
-def test_benjamini_hochberg_by_hand_and_against_scipy() -> None:
-    np.testing.assert_allclose(benjamini_hochberg([0.01, 0.04, 0.03]), [0.03, 0.04, 0.04])
-    p = np.random.default_rng(1).uniform(size=40)
-    np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p))
 
 
 def test_permuting_items_permutes_the_classes_and_units_do_not_matter() -> None:

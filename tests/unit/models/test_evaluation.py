@@ -164,7 +164,7 @@ def test_comparisons_by_hand() -> None:
     assert found.over_seeds.t == pytest.approx(17.0)
     # fold differences 0.10 0.08 0.09 0.07: variance 1.6667e-4, k = 4, ratio 1/2
     assert found.corrected.t == pytest.approx(0.085 / np.sqrt(0.75 * np.var([0.10, 0.08, 0.09, 0.07], ddof=1)))
-    assert mae_interval(HAND, "trees").mean == pytest.approx(0.115)
+    assert mae_interval(HAND, "trees").estimate == pytest.approx(0.115)
     assert not beats_median(HAND, "trees")  # held-out families decide
 
 
