@@ -16,7 +16,7 @@ export XDG_CACHE_HOME := $(shell test -w "$$HOME" && echo $${XDG_CACHE_HOME:-$$H
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help env repro test test-all test-lms ui lint bench paper clean
+.PHONY: help env repro test test-all test-lms coverage ui lint docs bench paper clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -51,12 +51,22 @@ test-all: $(VENV)/.dev  ## every test, real servers and a browser included where
 test-lms: $(VENV)/.lms  ## every test, with the language-model stages too (installs torch)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+coverage: $(VENV)/.dev  ## the fast tests with coverage measured; prints the table
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered --sort=cover
+
 ui: $(VENV)/.core  ## open the runs and the registry on http://127.0.0.1:5000
 	$(BIN)/foretell ui
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: requirements-docs.lock $(VENV)/.core  ## build the pages into site/ and fail on a broken link
+	$(PIP_INSTALL) -r requirements-docs.lock
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(VENV)/.dev  ## speed, measured side by side on this machine
 	$(BIN)/python -m benchmarks.measure_speed

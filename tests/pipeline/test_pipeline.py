@@ -142,7 +142,7 @@ def test_a_wrong_question_gets_one_line(reproduced: Path, options: list[str], wo
 
 def readme_commands() -> list[str]:
     """Every `foretell` line inside the README's fenced blocks."""
-    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.DOTALL | re.MULTILINE)
     return [line for block in blocks for line in block.splitlines() if line.startswith("foretell ")]
 
 
