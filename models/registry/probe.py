@@ -17,17 +17,15 @@ import pandas as pd
 
 
 def answer(uri: str, queries: list[dict[str, object]]) -> dict[str, object]:
-    """The model's answers to `queries`, or what kept it from answering."""
-    for name in [name for name in sys.modules if name.split(".")[0] in ("features", "models")]:
-        del sys.modules[name]  # each model brings its own code
+    """The model's answers to `queries`, or what kept it from answering. Each model brings its own code."""
     try:
-        found = mlflow.pyfunc.load_model(uri).predict(pd.DataFrame(queries))
+        answers = mlflow.pyfunc.load_model(uri).predict(pd.DataFrame(queries))
     except (mlflow.MlflowException, ImportError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {"problem": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
-    return {"answers": found.to_dict("records")}
+    return {"answers": answers.to_dict("records")}
 
 
 if __name__ == "__main__":
-    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    found = {uri: answer(uri, queries) for uri, queries in asked.items()}
-    Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
+    questions = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    answers = {uri: answer(uri, queries) for uri, queries in questions.items()}
+    Path(sys.argv[2]).write_text(json.dumps(answers), encoding="utf-8")

@@ -6,105 +6,82 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from features.encoding import encoding_with
 from features.raw import read_raw
 from features.schema import BENCHMARKS, MODELS
-from foretell.answering.encoding import Encoding
+from foretell.answering.answer import Answer
 from foretell.answering.predictor import Predictor
 from foretell.errors import ConfigError, TrackingError
 from models.registry import CANDIDATE, CHAMPION, ModelVersion, Store
-from pipelines.files import read_json
 from pipelines.params import Params, load_params
-from pipelines.paths import ENCODING, LINEAGE
+from pipelines.paths import LINEAGE
 
 NOT_PREDICTABLE = "not predictable from design"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One benchmark's answer, with the version that gave it."""
+class RegisteredAnswer:
+    """An answer with the registered version that gave it, and the alias it was found by."""
 
-    benchmark: str
+    answer: Answer
     version: str
     alias: str
-    level: float
-    lower_is_better: bool
-    row: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON: scores, interval, support and contributions."""
-        about = {"benchmark": self.benchmark, "version": self.version, "alias": self.alias, "level": self.level}
-        return {**about, "lower_is_better": self.lower_is_better, **self.row}
+        """As plain values, for JSON: score, interval, support, contributions, and who answered."""
+        return {**self.answer.to_dict(), "version": self.version, "alias": self.alias}
 
 
-def answers(query: Mapping[str, Any], benchmarks: Sequence[str], level: float | None) -> list[Answer]:
-    """Ask the champion, or else the candidate, of each benchmark (default: every one in params.yaml).
+def answers(design: Mapping[str, Any], benchmarks: Sequence[str], level: float | None) -> list[RegisteredAnswer]:
+    """The answer of each benchmark's champion, or else of its candidate (default: every benchmark in params.yaml).
 
-    Raises ConfigError for an unknown benchmark, DataError for a wrong query, TrackingError when nothing is registered.
+    Raises ConfigError for an unknown benchmark, DataError for a wrong design, TrackingError when nothing is registered.
     """
     unknown = [name for name in benchmarks if name not in BENCHMARKS]
     if unknown:
         raise ConfigError(f"--benchmark: unknown {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
-    _encoding().check_query(query)  # a wrong question is told before anything is looked up
-    asked = list(benchmarks or load_params().benchmarks)  # outside a workspace this says so, before a store is made
-    store, found = Store(), []
-    for benchmark in asked:
-        name = f"foretell-{benchmark}"
+    slugs = list(benchmarks or load_params().benchmarks)  # outside a workspace this says so, before a store is made
+    store, answered = Store(), []
+    for slug in slugs:
+        name = f"foretell-{slug}"
         for alias in (CHAMPION, CANDIDATE):
             version = store.alias(name, alias)
-            if version is None:
-                continue
-            predictor = Predictor.load(store.download(version))
-            check = predictor.encoding.check_query(query)
-            known = {feature: check.get(feature) for feature in predictor.features}
-            row = predictor.predict(pd.DataFrame([known]), level).to_dict("records")[0]
-            plain = {str(key): value for key, value in row.items()}
-            lower = bool(predictor.card["lower_is_better"])
-            used = float(predictor.card["level"]) if level is None else level
-            found.append(Answer(benchmark, str(version.version), alias, used, lower, plain))
-            break
-    if not found:
+            if version is not None:
+                answer = Predictor.load(store.download(version)).predict(design, level)
+                answered.append(RegisteredAnswer(answer, str(version.version), alias))
+                break
+    if not answered:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
-    return found
+    return answered
 
 
-def _encoding() -> Encoding:
-    """The encoding of this workspace's tables, or the words of the schema where no table was made yet."""
-    if ENCODING.is_file():
-        return Encoding.from_dict(read_json(ENCODING))
-    return encoding_with("verified", {})
-
-
-def print_answers(found: Sequence[Answer]) -> None:
+def print_answers(answered: Sequence[RegisteredAnswer]) -> None:
     """A table: benchmark, score, interval, support, nearest models."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    interval = f"{found[0].level:.0%} interval"
-    for heading, justify in (("benchmark", "left"), ("by", "left"), ("score", "right"), (interval, "right")):
+    level = f"{answered[0].answer.level:.0%} interval"
+    for heading, justify in (("benchmark", "left"), ("by", "left"), ("score", "right"), (level, "right")):
         table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
     table.add_column("support")
     table.add_column("nearest known models")
-    for answer in found:
-        row = answer.row
-        title = BENCHMARKS[answer.benchmark].title
-        support = row["support"] + (f": {row['support_reason']}" if row["support_reason"] else "")
-        if not row["predictable"]:
+    for registered in answered:
+        answer = registered.answer
+        support = answer.support + (f": {answer.support_reason}" if answer.support_reason else "")
+        if not answer.predictable:
             support = f"{NOT_PREDICTABLE}; {support}"
-        interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        by = f"{answer.alias} v{answer.version}"
-        table.add_row(title, by, f"{row['score']:.3f}", interval, support, row["nearest"])
+        interval = f"{answer.low:.3f} to {answer.high:.3f}"
+        by = f"{registered.alias} v{registered.version}"
+        table.add_row(answer.title, by, f"{answer.score:.3f}", interval, support, ", ".join(answer.nearest))
     console = _console()
     console.print(table)
-    lower = [BENCHMARKS[a.benchmark].title for a in found if a.lower_is_better]
+    lower = [registered.answer.title for registered in answered if registered.answer.lower_is_better]
     if lower:
         console.print(f"Brier scores (lower is better): {', '.join(lower)}", soft_wrap=True)
-    outside = [a for a in found if a.row["support"] == "outside"]
-    if outside:
-        console.print(f"Outside what the models show on {len(outside)} of {len(found)} benchmarks: do not rely on it.")
+    n_outside = sum(registered.answer.support == "outside" for registered in answered)
+    if n_outside:
+        console.print(f"Outside what the models show on {n_outside} of {len(answered)} benchmarks: do not rely on it.")
 
 
 def print_status() -> None:

@@ -1,0 +1,156 @@
+"""Loading a registered predictor from a folder, from an MLflow store or from a run. MLflow is imported only when it is
+needed: a predictor's folder can be used without it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from foretell.answering.predictor import CARD, Predictor
+from foretell.errors import ConfigError, TrackingError
+
+EXPERIMENT = "foretell"
+CHAMPION, CANDIDATE = "champion", "candidate"
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def load_predictor(source: str | os.PathLike[str], *, store: str = "", version: str = "") -> Predictor:
+    """Load a registered predictor.
+
+    `source` is one of
+
+    - a benchmark (`"mmlu_5shot"`): its champion in the store, or its candidate where there is no champion yet;
+    - a folder that holds `predictor.yaml` (`"data/predictors/mmlu_5shot"`);
+    - a run's id (32 hexadecimal digits) or name (`"mmlu_5shot/selected_design"`): the predictor it registered;
+    - a URI as MLflow writes it (`"models:/foretell-mmlu_5shot@champion"`, `"models:/foretell-mmlu_5shot/3"`).
+
+    `store` is the address of the MLflow store (default: MLFLOW_TRACKING_URI, else `mlflow.db` in this folder or the
+    nearest one above it). `version` names an alias (`"candidate"`) or a number (`"3"`) of a benchmark's predictor.
+
+    The files are read as data by this version of foretell; none of the code stored with the predictor is executed.
+
+    Raises DataError when the files are not a whole predictor, TrackingError when the store cannot be reached or does
+    not hold it, and ConfigError when MLflow is needed and not installed.
+    """
+    text = os.fspath(source)
+    if (Path(text) / CARD).is_file():
+        return Predictor.load(Path(text))
+    address = store or store_address()
+    with _one_line(text, address):
+        files, origin = _locate(_client(address), text, version)
+        root = _mlflow().artifacts.download_artifacts(artifact_uri=files, tracking_uri=address)
+    folder = predictor_folder(Path(root))
+    if folder is None:
+        raise TrackingError(f"{text}: its files in {_shown(address)} hold no {CARD}")
+    return Predictor.load(folder).from_origin(f"{origin} in {_shown(address)}")
+
+
+def store_address() -> str:
+    """The MLflow store that is asked by default: MLFLOW_TRACKING_URI, or the nearest `mlflow.db` from here upwards (the
+    one of this folder where there is none)."""
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if given:
+        return given
+    here = Path.cwd()
+    databases = [folder / "mlflow.db" for folder in (here, *here.parents)]
+    return f"sqlite:///{next((path for path in databases if path.is_file()), databases[0])}"
+
+
+def predictor_folder(root: Path) -> Path | None:
+    """The folder below `root` that holds a predictor's files, or None."""
+    return next((path.parent for path in sorted(root.rglob(CARD))), None)
+
+
+def _locate(client: Any, source: str, version: str) -> tuple[str, str]:
+    """(address of the predictor's files, what to call its origin). LookupError when there is no such predictor."""
+    kind, _, rest = source.partition(":/")
+    if kind == "runs":
+        return _files_of_run(client, rest.strip("/").split("/")[0]), source
+    if kind == "models" and "@" not in rest and "/" not in rest:
+        return str(client.get_logged_model(rest).artifact_location), source
+    if kind == "models":
+        name, _, wanted = rest.replace("@", "/").partition("/")
+        return _files_of_version(client, name, wanted)
+    if RUN_ID.fullmatch(source) or "/" in source:
+        return _files_of_run(client, source), f"run {source}"
+    name, aliases = f"foretell-{source}", (version,) if version else (CHAMPION, CANDIDATE)
+    for wanted in aliases:
+        try:
+            return _files_of_version(client, name, wanted)
+        except LookupError:
+            continue
+    raise LookupError(f"no folder with {CARD}, and there is no {' or '.join(aliases)} of {name}")
+
+
+def _files_of_version(client: Any, name: str, wanted: str) -> tuple[str, str]:
+    """(address of the files, description) of a registered model's version, given by its number or an alias."""
+    try:
+        by_number = wanted.isdigit()
+        entry = client.get_model_version(name, wanted) if by_number else client.get_model_version_by_alias(name, wanted)
+    except _mlflow().MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise LookupError(f"there is no version {wanted} of {name}") from None
+        raise
+    files = str(entry.source)
+    if files.startswith("models:/"):
+        files = str(client.get_logged_model(files.removeprefix("models:/")).artifact_location)
+    return files, f"{name} version {entry.version}" + ("" if by_number else f" ({wanted})")
+
+
+def _files_of_run(client: Any, run: str) -> str:
+    """Address of the files of the predictor that a run logged; the run is named by its id or by its name (the newest
+    of that name)."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiments = [experiment.experiment_id] if experiment is not None else []
+    column = "run_id" if RUN_ID.fullmatch(run) else "run_name"
+    quoted = "'" + run.replace("'", "''") + "'"
+    runs = client.search_runs(experiments, f"attributes.{column} = {quoted}", max_results=1) if experiments else []
+    if not runs:
+        raise LookupError(f"no folder with {CARD}, and there is no run {run}")
+    query = f"source_run_id = '{runs[0].info.run_id}'"
+    models = client.search_logged_models(experiments, query, max_results=1)
+    if not models:
+        raise LookupError(f"run {run} registered no predictor")
+    return str(models[0].artifact_location)
+
+
+def _client(address: str) -> Any:
+    database = address.removeprefix("sqlite:///")
+    if database != address and not Path(database).is_file():
+        raise LookupError("no such store; name one with `store=` or MLFLOW_TRACKING_URI")
+    return _mlflow().MlflowClient(address, registry_uri=address)
+
+
+@contextmanager
+def _one_line(source: str, address: str) -> Iterator[None]:
+    """Turn what the store refuses, or does not hold, into one TrackingError."""
+    try:
+        yield
+    except LookupError as error:
+        raise TrackingError(f"{source}: {error.args[0]} ({_shown(address)})") from None
+    except (_mlflow().MlflowException, OSError) as error:
+        raise TrackingError(f"{source}: {' '.join(str(error).split())[:300]} ({_shown(address)})") from None
+
+
+def _shown(address: str) -> str:
+    """The store's address without a password."""
+    return address.split("@")[-1]
+
+
+def _mlflow() -> Any:
+    """MLflow, imported here and nowhere else in the library; quick to give up on a server that does not answer."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    try:
+        import mlflow
+        import mlflow.artifacts
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "loading from a store or a run needs MLflow (pip install 'foretell[registry]'); a folder does not"
+        ) from None
+    return mlflow
