@@ -26,7 +26,7 @@ from pipelines.files import write_json
 from pipelines.params import load_params
 from pipelines.paths import REPORTS
 from pipelines.stage import run_stage
-from pipelines.tables import protocol_of, read_task
+from pipelines.tables import read_task
 
 BENCHMARK = "hellaswag_10shot"
 FIRST = (*SCALE, "d_model", "n_heads", "sequence_length", "pct_web", "pct_code", "pct_english")
@@ -40,7 +40,7 @@ NODES, CORES = 50, 4
 def main() -> None:
     """Print and write the figures."""
     params = load_params()
-    protocol, task = protocol_of(params), read_task(BENCHMARK)
+    protocol, task = params.protocol, read_task(BENCHMARK)
     names = (*FIRST, *(name for name in feature_names(task.encoding.view, DESIGN_GROUPS) if name not in FIRST))
     words = np.array([task.encoding.feature(name).kind == "word" for name in names])
     table, width = Table(task.columns(names), task.scores, words), len(FIRST)

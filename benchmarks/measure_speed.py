@@ -16,7 +16,7 @@ from pipelines.files import write_json
 from pipelines.params import load_params
 from pipelines.paths import REPORTS
 from pipelines.stage import run_stage
-from pipelines.tables import protocol_of, read_task, spread_of
+from pipelines.tables import read_task
 
 BENCHMARK = "hellaswag_10shot"
 FEATURES = (*SCALE, "d_model", "n_heads", "sequence_length", "pct_web", "pct_code", "pct_english")
@@ -26,7 +26,7 @@ ROUNDS = 5
 def main() -> None:
     """Print and write the figures."""
     params = load_params()
-    protocol, spread, task = protocol_of(params), spread_of(params), read_task(BENCHMARK)
+    protocol, spread, task = params.protocol, params.parallel, read_task(BENCHMARK)
     columns = task.columns(FEATURES)
     for one in (ensembles := measure_ensembles(columns, task.scores, protocol, ROUNDS)):
         print(f"{one.trees} trees of depth {one.depth} on {one.n_train} rows x {len(FEATURES)} features, one core:")

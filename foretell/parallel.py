@@ -1,29 +1,33 @@
-"""Spreading independent pieces of work: threads on one machine (the engine releases the GIL), processes (loky), or a
-cluster (dask). Results come back in the order of the items, so they do not depend on where or how many."""
+"""Spreading independent pieces of work: over threads of one machine (the engine releases the GIL), over processes
+(loky), or over a cluster (dask). Results come back in the order of the items, so they do not depend on where the work
+ran or on how many workers did it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import joblib
+from pydantic import Field
 
 from foretell.errors import ConfigError
+from foretell.settings import settings
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
+@settings
 class Spread:
-    """Where work runs. `workers` 0 = one per core; `scheduler` is a dask address (`tcp://host:port`), `slurm` for
-    workers that dask-jobqueue starts with the site's own configuration, or empty for local dask workers."""
+    """Where work runs: the section `parallel` of params.yaml. `workers` 0 means one per core; `scheduler` is a dask
+    address (`tcp://host:port`), `slurm` for workers that dask-jobqueue starts with the site's own configuration, or
+    empty for local dask workers."""
 
     backend: Literal["threads", "loky", "dask"] = "threads"
-    workers: int = 0
+    workers: Annotated[int, Field(ge=0)] = 0
     scheduler: str = ""
 
     @property
@@ -33,8 +37,8 @@ class Spread:
 
     @property
     def without_gil(self) -> Spread:
-        """The same spread with processes for threads: for work that holds the interpreter's lock between short calls of
-        compiled code, where threads mostly wait for each other."""
+        """The same with processes in place of threads, for work that holds the interpreter's lock between short calls
+        of compiled code, where threads would mostly wait for each other."""
         return replace(self, backend="loky") if self.backend == "threads" and self.n_workers > 1 else self
 
     def map(
@@ -44,29 +48,29 @@ class Spread:
         on_result: Callable[[Result], None] = lambda result: None,
     ) -> list[Result]:
         """[function(item) for item in items], spread over the workers; a worker's exception is raised here. `on_result`
-        hears each result in the order of the items, as soon as it and all before it are there."""
+        is called with each result in the order of the items, as soon as it and all before it are there."""
         if self.backend == "dask":  # its own map: a task whose worker died is computed again elsewhere
             futures = _dask_client(self).map(function, list(items), pure=False)
-            return [_heard(future.result(), on_result) for future in futures]
-        settings: dict[str, Any] = {"n_jobs": self.n_workers, "return_as": "generator"}
-        settings |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
+            return [_reported(future.result(), on_result) for future in futures]
+        options: dict[str, Any] = {"n_jobs": self.n_workers, "return_as": "generator"}
+        options |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
         work = (joblib.delayed(function)(item) for item in items)
-        return [_heard(result, on_result) for result in joblib.Parallel(**settings)(work)]
+        return [_reported(result, on_result) for result in joblib.Parallel(**options)(work)]
 
 
 HERE = Spread(workers=1)
 """In this process, one after the other."""
 
 
-def _heard(result: Result, on_result: Callable[[Result], None]) -> Result:
+def _reported(result: Result, on_result: Callable[[Result], None]) -> Result:
     on_result(result)
     return result
 
 
 @lru_cache(maxsize=1)
 def _dask_client(spread: Spread) -> Any:
-    """A client kept for the rest of the process: starting workers (or queueing a Slurm job) takes seconds to hours, and
-    a selection maps once a step. distributed closes it, and the workers it started, at exit."""
+    """A client kept for the rest of the process, because starting workers (or queueing a Slurm job) takes seconds to
+    hours and a selection maps once per step. distributed closes it, and the workers it started, at exit."""
     try:
         from dask.distributed import Client, LocalCluster
     except ImportError:

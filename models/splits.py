@@ -14,41 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.engine import Cell, FoldRows
-from foretell.errors import ConfigError, DataError
+from foretell.engine import FoldRows
+from foretell.errors import DataError
+from models.protocol import Protocol
 
 Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """The nested cross-validation: folds, the part of each outer training set that is set aside, and the grid."""
-
-    outer_folds: int = 3
-    inner_folds: int = 3
-    holdout: float = 0.0
-    max_depth: tuple[int, ...] = (2, 3, 5)
-    learning_rate: tuple[float, ...] = (0.01, 0.1, 0.3)
-    n_estimators: tuple[int, ...] = (50, 100)
-
-    def __post_init__(self) -> None:
-        if self.outer_folds < 2 or self.inner_folds < 2 or not 0 <= self.holdout < 1:
-            raise ConfigError(
-                f"protocol: expected at least 2 outer and 2 inner folds and a holdout in [0, 1), got "
-                f"{self.outer_folds}, {self.inner_folds} and {self.holdout}"
-            )
-        if not self.cells or min(self.max_depth) < 1 or min(self.n_estimators) < 1 or min(self.learning_rate) <= 0:
-            raise ConfigError("protocol: expected at least one depth, tree count and learning rate, all positive")
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """The grid in scikit-learn's ParameterGrid order (n_estimators varies fastest): ties go to the first."""
-        return tuple(
-            Cell(rate, depth, trees)
-            for rate in self.learning_rate
-            for depth in self.max_depth
-            for trees in self.n_estimators
-        )
 
 
 class Fold(NamedTuple):

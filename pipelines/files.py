@@ -93,10 +93,10 @@ def read_parquet(path: Path, writer: str = "dvc repro") -> pd.DataFrame:
         raise DataError(f"{path}: not readable as Parquet ({error}); delete it and run `{writer}`") from None
 
 
-def write_figure(path: Path, figure: Any) -> None:
-    """Write a matplotlib figure as PNG (120 dpi, no metadata, so that equal figures are equal bytes) and close it."""
+def write_figure(path: Path, figure: Any, dpi: int = 120) -> None:
+    """Write a matplotlib figure as PNG (no metadata, so that equal figures are equal bytes) and close it."""
     import matplotlib.pyplot as plt
 
     with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png", metadata={"Software": None})
+        figure.savefig(temporary, dpi=dpi, format="png", metadata={"Software": None})
     plt.close(figure)

@@ -1,11 +1,13 @@
-"""params.yaml as typed values. Unknown keys, wrong types and impossible values are refused with the file's own words;
-stages read their section from here and hold no defaults of their own."""
+"""params.yaml as typed values. Every key is required; unknown keys, wrong types and impossible values are refused by
+name. A section that the library takes as an argument is declared there and used as it is; the others are declared
+here. Stages hold no defaults of their own."""
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
@@ -13,12 +15,15 @@ from ruamel.yaml.error import YAMLError
 
 from features.schema import BENCHMARKS
 from foretell.errors import ConfigError
+from foretell.laws.settings import LawSettings
+from foretell.mixtures.settings import MixSettings
+from foretell.parallel import Spread
+from foretell.settings import Count, Level, problems
+from foretell.trajectories.settings import TraceSettings
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.tag_settings import TagSettings
 from models.catalogue import CATALOGUE, SELECTED
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+from models.protocol import Protocol
 
 
 class Section(BaseModel):
@@ -30,15 +35,6 @@ class Section(BaseModel):
 class Tabulate(Section):
     view: Literal["verified", "published"]
     min_models: Annotated[int, Field(ge=6)]
-
-
-class ProtocolParams(Section):
-    outer_folds: Annotated[int, Field(ge=2)]
-    inner_folds: Annotated[int, Field(ge=2)]
-    holdout: Share
-    max_depth: Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
-    learning_rate: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
-    n_estimators: Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
 class Select(Section):
@@ -67,7 +63,7 @@ class Explain(Section):
 class Fit(Section):
     predictor: str
     seeds: Count
-    level: Annotated[float, Field(gt=0, lt=1)]
+    level: Level
     calibration_folds: Annotated[int, Field(ge=2)]
     coverage_seeds: Count
 
@@ -80,62 +76,18 @@ class Fit(Section):
         return name
 
 
-class FitLaws(Section):
-    bootstrap: Annotated[int, Field(ge=100)]
-    level: Annotated[float, Field(gt=0, lt=1)]
-    leave_out: dict[str, Count]
-    fit_up_to_params: dict[str, Annotated[float, Field(ge=1e4)]]
-    budgets_flops: tuple[Annotated[float, Field(ge=1e12)], ...]
-    benchmark_bootstrap: Annotated[int, Field(ge=20)]
-
-
-class Trace(Section):
-    alpha: Annotated[float, Field(gt=0, lt=1)]
-    skip_fraction: Share
-    stages: Annotated[tuple[tuple[Share, Annotated[float, Field(gt=0, le=1)]], ...], Field(min_length=2)]
-    hac_lags: Annotated[int, Field(ge=1)]
-    level: Annotated[float, Field(gt=0, lt=1)]
-    n_bootstrap: Annotated[int, Field(ge=100)]
-    seed: Annotated[int, Field(ge=0)]
-    min_tokens: Annotated[float, Field(ge=1e5)]
-    n_last: Annotated[int, Field(ge=3)]
-    minimum_agreement: Annotated[float, Field(gt=0.5, lt=1)]
-    curve_vocabulary: Annotated[int, Field(ge=2)]
-
-
-class Mix(Section):
-    targets: tuple[str, ...]
-    kind: Literal["kl", "tv", "euclidean"]
-    max_distance: Annotated[float, Field(gt=0)]
-    budget_gib: Annotated[float, Field(gt=0)]
-    max_epochs: Annotated[float, Field(gt=0)]
-    reductions_nats: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
-    refits: Annotated[int, Field(ge=5)]
-    tree_refits: Annotated[int, Field(ge=5)]
-    level: Annotated[float, Field(gt=0, lt=1)]
-    candidates: Annotated[int, Field(ge=100)]
-    n_bootstrap: Annotated[int, Field(ge=100)]
-    seed: Annotated[int, Field(ge=0)]
-
-
-class Parallel(Section):
-    backend: Literal["threads", "loky", "dask"]
-    workers: Annotated[int, Field(ge=0)]
-    scheduler: str
-
-
 class Params(Section):
     benchmarks: tuple[str, ...]
     tabulate: Tabulate
-    protocol: ProtocolParams
+    protocol: Protocol
     select: Select
     evaluate: Evaluate
     explain: Explain
     fit: Fit
-    fit_laws: FitLaws
-    trace: Trace
-    mix: Mix
-    parallel: Parallel
+    fit_laws: LawSettings
+    trace: TraceSettings
+    mix: MixSettings
+    parallel: Spread
     record: RecordSettings
     score: ScoreSettings
     sample: SampleSettings
@@ -168,11 +120,26 @@ def read_params(path: Path) -> Params:
         raise ConfigError(f"{path}: no such file; run from the root of the repository") from None
     except YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    wrong = _missing_keys(raw)
     try:
-        return Params.model_validate(raw)
+        params = Params.model_validate(raw)
     except ValidationError as error:
-        problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        raise ConfigError(f"{path}: " + "; ".join(problems)) from None
+        wrong += problems(error)
+    if wrong:
+        raise ConfigError(f"{path}: {'; '.join(wrong)}")
+    return params
+
+
+def _missing_keys(raw: Any) -> list[str]:
+    """The keys that the file lacks in sections whose class has defaults for whoever uses the library directly."""
+    sections = raw if isinstance(raw, dict) else {}
+    return [
+        f"{name}.{key.name}: Field required"
+        for name, section in Params.model_fields.items()
+        if is_dataclass(section.annotation) and isinstance(sections.get(name), dict)
+        for key in fields(section.annotation)
+        if key.name not in sections[name]
+    ]
 
 
 @lru_cache(maxsize=1)

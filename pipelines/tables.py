@@ -2,12 +2,9 @@
 
 from features.catalogue import View
 from foretell.answering.encoding import Encoding
-from foretell.parallel import Spread
 from models.catalogue import PREDICTORS, Entry, features_of
 from models.problem import Task
-from models.splits import Protocol
 from pipelines.files import read_json, read_parquet
-from pipelines.params import Params
 from pipelines.paths import DESIGN_TABLE, ENCODING, SELECTED, target
 
 
@@ -21,13 +18,3 @@ def read_features(benchmark: str, view: View) -> dict[Entry, tuple[str, ...]]:
     """Each predictor of the catalogue and the features that it learns from on one benchmark."""
     selections = {name: choice["features"] for name, choice in read_json(SELECTED / f"{benchmark}.json").items()}
     return {entry: features_of(entry, view, selections) for entry in PREDICTORS}
-
-
-def protocol_of(params: Params) -> Protocol:
-    """The nested cross-validation that params.yaml describes."""
-    return Protocol(**params.protocol.model_dump())
-
-
-def spread_of(params: Params) -> Spread:
-    """Where work runs."""
-    return Spread(**params.parallel.model_dump())

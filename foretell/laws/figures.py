@@ -1,7 +1,5 @@
-"""A law is believed when it is seen to pass through its points. Three pictures, drawn as files without a display: loss
-at fixed compute against size (the isoFLOP valleys), loss against each axis, and the fit against the points."""
-
-from pathlib import Path
+"""Three figures of a fitted law and its runs, drawn without a display: loss at fixed compute against size (the isoFLOP
+valleys), loss against each axis, and predicted against observed loss. Each returns a matplotlib figure."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from foretell.arrays import Floats
 from foretell.laws.fitted import LawFit
 from foretell.laws.joint import JointLaw
-from foretell.laws.studies import Runs
+from foretell.laws.runs import Runs
 
 INK = "#1f2430"
 MUTED = "#6b7280"
@@ -29,11 +27,11 @@ MOST_BUDGETS = 6
 MOST_CURVES = 5
 
 
-def draw_isoflop(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
+def isoflop_figure(fit: LawFit[JointLaw], runs: Runs) -> Figure:
     """Loss (nats per token) against parameters at up to six fixed compute budgets: curves are the law, crosses its
     optimum, points the runs near a budget, moved onto it along the law (each keeps its own ratio of observed to
-    predicted loss). Near is 15 %, or 60 % for a study that was not run at fixed budgets. Hoffmann et al. 2022, fig. 3.
-    Writes a PNG at `path`."""
+    predicted loss). Near is 15 %, or 60 % for a study that was not run at fixed budgets (Hoffmann et al. 2022,
+    fig. 3)."""
     figure, axes = _panel()
     flops = 6 * runs.params * runs.tokens
     ratio = runs.loss / np.asarray(fit.law.predict(runs.params, runs.tokens))
@@ -74,12 +72,13 @@ def draw_isoflop(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
     )
-    _save(figure, axes, f"{runs.name}: loss at fixed compute", path)
+    _style(axes)
+    return _titled(figure, f"{runs.name}: loss at fixed compute")
 
 
-def draw_axes(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
+def axes_figure(fit: LawFit[JointLaw], runs: Runs) -> Figure:
     """Loss against parameters (curves at a few token counts), against tokens (at a few sizes) and against compute (the
-    law's frontier, the least loss any split of the budget gives). Points are the runs. Writes a PNG at `path`."""
+    law's frontier, the least loss any split of the budget gives). Points are the runs."""
     figure = Figure(figsize=(11.5, 4.2), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
     for axes, axis, other, label, name in (
@@ -113,12 +112,12 @@ def draw_axes(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
     panels[0].set_ylabel("loss (nats per token)")
     margin = 0.05 * (runs.loss.max() - runs.loss.min())
     panels[0].set_ylim(runs.loss.min() - margin, runs.loss.max() + margin)
-    _write(figure, f"{runs.name}: loss against each axis", path)
+    return _titled(figure, f"{runs.name}: loss against each axis")
 
 
-def draw_fit(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
+def fit_figure(fit: LawFit[JointLaw], runs: Runs) -> Figure:
     """Predicted against observed loss with the line of equality, and the relative residual against compute with the
-    band that holds 90 % of the runs. Writes a PNG at `path`."""
+    band that holds 90 % of the runs."""
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     predicted = np.asarray(fit.law.predict(runs.params, runs.tokens))
@@ -139,7 +138,7 @@ def draw_fit(fit: LawFit[JointLaw], runs: Runs, path: Path) -> None:
     right.legend(frameon=False, fontsize=8, loc="best")
     for axes in (left, right):
         _style(axes)
-    _write(figure, f"{runs.name}: fit against points ({type(fit.law).__name__})", path)
+    return _titled(figure, f"{runs.name}: fit against points ({type(fit.law).__name__})")
 
 
 def _budgets(flops: Floats, near_share: float) -> Floats:
@@ -221,13 +220,6 @@ def _short(value: float) -> str:
     return f"$10^{{{round(np.log10(value))}}}$" if np.isclose(np.log10(value) % 1, 0) else _scientific(value)
 
 
-def _save(figure: Figure, axes: Axes, title: str, path: Path) -> None:
-    _style(axes)
-    _write(figure, title, path)
-
-
-def _write(figure: Figure, title: str, path: Path) -> None:
+def _titled(figure: Figure, title: str) -> Figure:
     figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # no software version in the file: equal figures are equal bytes
-    figure.savefig(path, dpi=150, format="png", metadata={"Software": None})
+    return figure

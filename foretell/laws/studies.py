@@ -1,68 +1,19 @@
 """One study's runs through the laws: fit both joint forms, test them on sizes they did not see, and say what budget
 they would spend how. A law is only worth its extrapolation, so the held-out error stands beside the constants."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from foretell.arrays import Bools, Floats, same_length
 from foretell.errors import DataError
 from foretell.laws.allocation import allocation_intervals, compute_optimal
 from foretell.laws.fitted import LawFit
 from foretell.laws.joint import ChinchillaLaw, JointLaw, KaplanLaw
-from foretell.laws.quantities import LOSS, PARAMS, TOKENS
+from foretell.laws.runs import LeftOut, Runs, leave_out_highest
+from foretell.laws.settings import LawSettings
 
 JOINT_LAWS: dict[str, type[JointLaw]] = {"chinchilla": ChinchillaLaw, "kaplan": KaplanLaw}
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Finished runs measured on one validation set: names [n], params [n] (parameters), tokens [n], loss [n] (nats per
-    token). Checked when made: equal lengths, positive finite values, plain counts."""
-
-    name: str
-    run: tuple[str, ...]
-    params: Floats
-    tokens: Floats
-    loss: Floats
-
-    def __post_init__(self) -> None:
-        same_length(params=self.params, tokens=self.tokens, loss=self.loss)
-        if len(self.run) != self.params.size:
-            raise DataError(f"{self.name}: {len(self.run)} names for {self.params.size} runs; expected one each.")
-        for quantity, values in ((PARAMS, self.params), (TOKENS, self.tokens), (LOSS, self.loss)):
-            quantity.check(values, self.name)
-
-    def where(self, mask: Bools) -> "Runs":
-        """The runs that `mask` [n] keeps, in the same order."""
-        names = tuple(name for name, kept in zip(self.run, mask, strict=True) if kept)
-        return Runs(self.name, names, self.params[mask], self.tokens[mask], self.loss[mask])
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Runs left out of a fit: names, losses (nats per token) and tokens per parameter, [k] each."""
-
-    run: tuple[str, ...]
-    loss: Floats
-    tokens_per_param: Floats
-
-
-def leave_out_highest(runs: Runs, count: int) -> tuple[Runs, LeftOut]:
-    """The runs without the `count` of highest loss, and those `count` (none for 0), highest first.
-
-    Besiroglu et al. 2024 leave out five of the 245 reconstructed points this way: models far too large for their few
-    tokens, whose losses lie off the surface that all the others share. Ties are broken by position.
-    """
-    if not 0 <= count < runs.loss.size:
-        raise DataError(f"{runs.name}: cannot leave out {count} of {runs.loss.size} runs.")
-    order = np.argsort(-runs.loss, kind="stable")[:count]
-    mask = np.ones(runs.loss.size, dtype=bool)
-    mask[order] = False
-    names = tuple(runs.run[i] for i in order)
-    return runs.where(mask), LeftOut(names, runs.loss[order], (runs.tokens / runs.params)[order])
 
 
 def extrapolate(
@@ -138,25 +89,19 @@ def best_fit(study: StudyFit) -> LawFit[JointLaw]:
     return min(study.fits.values(), key=lambda fit: fit.diagnostics.objective)
 
 
-def report_study(
-    study: StudyFit,
-    *,
-    budgets_flops: Sequence[float],
-    level: float,
-    fit_up_to_params: float | None,
-    n_bootstrap: int,
-    seed: int = 0,
-) -> dict[str, Any]:
+def report_study(study: StudyFit, settings: LawSettings, seed: int = 0) -> dict[str, Any]:
     """Everything a reader needs about one study, as plain values: the constants with intervals, what was left out, the
-    extrapolation to sizes above `fit_up_to_params`, and the compute-optimal split of each budget with its interval."""
+    extrapolation to sizes above the settings' `fit_up_to_params` for this study (where there is one), and the
+    compute-optimal split of each budget with its interval."""
+    fit_up_to_params = settings.fit_up_to_params.get(study.runs.name)
     laws: dict[str, Any] = {name: {"refused": reason} for name, reason in study.refused.items()}
     for name, fit in study.fits.items():
-        entry = fit.report(level)
-        entry["allocations"] = [_budget(fit, budget, level) for budget in budgets_flops]
+        entry = fit.report(settings.level)
+        entry["allocations"] = [_budget(fit, budget, settings.level) for budget in settings.budgets_flops]
         if fit_up_to_params is not None:
             try:
                 entry["extrapolation"] = extrapolate(
-                    JOINT_LAWS[name], study.runs, fit_up_to_params, n_bootstrap=n_bootstrap, seed=seed
+                    JOINT_LAWS[name], study.runs, fit_up_to_params, n_bootstrap=settings.bootstrap, seed=seed
                 )
             except DataError as error:
                 entry["extrapolation"] = {"refused": str(error)}

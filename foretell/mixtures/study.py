@@ -22,31 +22,12 @@ from foretell.mixtures.predict import (
     rank_predictors,
     transfer_check,
 )
+from foretell.mixtures.settings import MixSettings
 from foretell.parallel import HERE, Spread
 from foretell.trajectories.verdict import FU, NOT_TESTABLE, Finding, verdict
 
 WEIGHT, LOSS = "weight_", "loss_nats_"
 STRONG_RANK_CORRELATION = 0.8
-
-
-@dataclass(frozen=True)
-class MixSettings:
-    """What a person may change: `targets` (losses to lower; empty: all), largest `distance` from the natural mix by
-    `kind`, training `budget_gib` and `max_epochs` that cap repetition, `reductions_nats` asked of each target by
-    itself, refits for the spread, interval `level`, candidates for the trees, resamples and seed."""
-
-    targets: tuple[str, ...] = ()
-    kind: str = "kl"
-    max_distance: float = 0.3
-    budget_gib: float = 400.0
-    max_epochs: float = 4.0
-    reductions_nats: tuple[float, ...] = (0.05, 0.1)
-    refits: int = 30
-    tree_refits: int = 5
-    level: float = 0.9
-    candidates: int = 10_000
-    n_bootstrap: int = 500
-    seed: int = 0
 
 
 @dataclass(frozen=True)

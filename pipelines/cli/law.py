@@ -20,7 +20,7 @@ from foretell.errors import ConfigError
 if TYPE_CHECKING:
     from foretell.laws.fitted import LawFit
     from foretell.laws.joint import JointLaw
-    from foretell.laws.studies import Runs
+    from foretell.laws.runs import Runs
 
 app = typer.Typer(help="Scaling laws: loss from size and tokens, and how to spend compute.", no_args_is_help=True)
 
@@ -65,10 +65,11 @@ def fit(
 
         write_json(out, report)
     if plots is not None:
-        from foretell.laws.figures import draw_axes, draw_fit, draw_isoflop
+        from foretell.laws.figures import axes_figure, fit_figure, isoflop_figure
+        from pipelines.files import write_figure
 
-        for name, draw in (("isoflop", draw_isoflop), ("axes", draw_axes), ("fit", draw_fit)):
-            draw(fitted, runs, plots / f"{name}.png")
+        for name, draw in (("isoflop", isoflop_figure), ("axes", axes_figure), ("fit", fit_figure)):
+            write_figure(plots / f"{name}.png", draw(fitted, runs), dpi=150)
     if as_json:
         print(json.dumps(report, indent=1))
         return
@@ -189,12 +190,15 @@ def _fitted(
     study: str | None, csv: Path | None, law: LawName, leave_out: int, bootstrap: int, seed: int
 ) -> tuple[Runs, list[str], LawFit[JointLaw]]:
     """The runs that were fitted, the names of those left out, and the fit."""
-    from foretell.laws.studies import JOINT_LAWS, leave_out_highest
-    from pipelines.loss_runs import bundled_study, own_runs
+    from features.loss_runs import study_runs
+    from features.raw import read_raw
+    from features.schema import LOSS_POINTS
+    from foretell.laws.runs import leave_out_highest, read_runs
+    from foretell.laws.studies import JOINT_LAWS
 
     if (study is None) == (csv is None):
         raise ConfigError("give either --study (bundled) or --csv (your own runs)")
-    runs = bundled_study(study) if study is not None else own_runs(csv or Path())
+    runs = read_runs(csv or Path()) if study is None else study_runs(read_raw(LOSS_POINTS), study)
     kept, highest = leave_out_highest(runs, leave_out)
     fitted = JOINT_LAWS[law.value].fit(kept.params, kept.tokens, kept.loss, n_bootstrap=bootstrap, seed=seed)
     return kept, list(highest.run), fitted

@@ -15,7 +15,7 @@ from pipelines.params import load_params
 from pipelines.paths import ERRORS
 from pipelines.progress import Progress
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_features, read_task, spread_of
+from pipelines.tables import read_features, read_task
 
 
 def main() -> None:
@@ -26,10 +26,10 @@ def main() -> None:
     features = read_features(benchmark, task.encoding.view)
     if not cfg.lightgbm:
         features = {entry: names for entry, names in features.items() if entry.cross_check_of is None}
-    plan = Plan(protocol_of(params), {Scheme.RANDOM: cfg.seeds, Scheme.FAMILY: cfg.family_seeds})
+    plan = Plan(params.protocol, {Scheme.RANDOM: cfg.seeds, Scheme.FAMILY: cfg.family_seeds})
     progress = Progress(f"evaluate {benchmark}", total=plan.n_pieces(features))
     search = partial(search_grid, storage=cfg.storage)
-    evaluation = evaluate(task, features, plan, search, spread_of(params), progress.advance)
+    evaluation = evaluate(task, features, plan, search, params.parallel, progress.advance)
     folder = ERRORS / benchmark
     write_csv(folder / "errors.csv", evaluation.errors, ["predictor", "scheme", "seed", "fold"])
     write_csv(folder / "choices.csv", evaluation.choices, ["predictor", "scheme", "seed", "fold"])

@@ -16,7 +16,7 @@ from pipelines.params import load_params
 from pipelines.paths import ERRORS, EXPLAINED
 from pipelines.progress import Progress
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_features, read_task
+from pipelines.tables import read_features, read_task
 
 DEPENDENCE = ("pct_code", "pct_web")
 
@@ -25,7 +25,7 @@ def main() -> None:
     """Write one benchmark's explanations."""
     benchmark = argument(BENCHMARKS)
     params = load_params()
-    task, protocol = read_task(benchmark), protocol_of(params)
+    task, protocol = read_task(benchmark), params.protocol
     choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
     explained = {e: names for e, names in read_features(benchmark, task.encoding.view).items() if e.explained}
     splits = Scheme.RANDOM.splits(task, params.explain.seeds, protocol)

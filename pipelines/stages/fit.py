@@ -16,14 +16,14 @@ from pipelines.files import write_csv, write_json, write_yaml
 from pipelines.params import load_params
 from pipelines.paths import ERRORS, PREDICTORS
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_features, read_task
+from pipelines.tables import read_features, read_task
 
 
 def main() -> None:
     """Write one benchmark's predictor."""
     benchmark = argument(BENCHMARKS)
     params = load_params()
-    cfg, task, protocol = params.fit, read_task(benchmark), protocol_of(params)
+    cfg, task, protocol = params.fit, read_task(benchmark), params.protocol
     features = read_features(benchmark, task.encoding.view)[CATALOGUE[cfg.predictor]]
     fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)
     covered = {}

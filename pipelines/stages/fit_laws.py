@@ -12,48 +12,42 @@ from operator import call
 import numpy as np
 
 from features.catalogue import SCALE
-from features.schema import BENCHMARKS
-from foretell.files import atomic
+from features.loss_runs import runs_by_study
+from features.raw import read_raw
+from features.schema import BENCHMARKS, LOSS_POINTS
 from foretell.laws.benchmark import fit_benchmark, report_benchmark
-from foretell.laws.figures import draw_axes, draw_fit, draw_isoflop
+from foretell.laws.figures import axes_figure, fit_figure, isoflop_figure
+from foretell.laws.runs import Runs
+from foretell.laws.settings import LawSettings
 from foretell.laws.studies import best_fit, fit_study, report_study
 from foretell.parallel import Spread
-from pipelines.files import write_json
-from pipelines.loss_runs import bundled_runs
-from pipelines.params import FitLaws, Params, load_params
+from pipelines.files import write_figure, write_json
+from pipelines.params import Params, load_params
 from pipelines.paths import LAWS
 from pipelines.stage import run_stage
 from pipelines.tables import read_task
 
-FIGURES = {"isoflop": draw_isoflop, "axes": draw_axes, "fit": draw_fit}
+FIGURES = {"isoflop": isoflop_figure, "axes": axes_figure, "fit": fit_figure}
 
 
 def main() -> None:
     """Write each study's report and plots, and the benchmarks' power laws."""
     params = load_params()
-    work = [partial(write_study, slug, params.fit_laws) for slug in bundled_runs()]
+    work = [partial(write_study, runs, params.fit_laws) for runs in runs_by_study(read_raw(LOSS_POINTS)).values()]
     Spread("loky", params.parallel.workers).map(call, [*work, partial(write_benchmarks, params)])
 
 
-def write_study(slug: str, cfg: FitLaws) -> None:
+def write_study(runs: Runs, settings: LawSettings) -> None:
     """Fit one study; write its report and plots."""
-    study = fit_study(bundled_runs()[slug], leave_out=cfg.leave_out.get(slug, 0), n_bootstrap=cfg.bootstrap)
-    report = report_study(
-        study,
-        budgets_flops=cfg.budgets_flops,
-        level=cfg.level,
-        fit_up_to_params=cfg.fit_up_to_params.get(slug),
-        n_bootstrap=cfg.bootstrap,
-    )
-    write_json(LAWS / f"{slug}.json", report)
+    study = fit_study(runs, leave_out=settings.leave_out.get(runs.name, 0), n_bootstrap=settings.bootstrap)
+    write_json(LAWS / f"{runs.name}.json", report_study(study, settings))
     for name, draw in FIGURES.items():
-        with atomic(LAWS / f"{slug}_{name}.png") as path:
-            draw(best_fit(study), study.runs, path)
+        write_figure(LAWS / f"{runs.name}_{name}.png", draw(best_fit(study), study.runs), dpi=150)
 
 
 def write_benchmarks(params: Params) -> None:
     """Fit and write the benchmarks' power laws."""
-    benchmarks = {}
+    reports = {}
     for slug in params.benchmarks:
         task = read_task(slug)
         total_params, tokens_billions = np.exp(task.columns(SCALE)).T
@@ -64,8 +58,8 @@ def write_benchmarks(params: Params) -> None:
             lower_is_better=BENCHMARKS[slug].lower_is_better,
             n_bootstrap=params.fit_laws.benchmark_bootstrap,
         )
-        benchmarks[slug] = report_benchmark(fit)
-    write_json(LAWS / "benchmarks.json", benchmarks)
+        reports[slug] = report_benchmark(fit)
+    write_json(LAWS / "benchmarks.json", reports)
 
 
 if __name__ == "__main__":

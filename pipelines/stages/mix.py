@@ -8,13 +8,12 @@ was seen) and the figures.
 from features.raw import read_raw
 from features.schema import MIXTURE_DOMAINS, MIXTURE_LOSSES
 from foretell.mixtures import figures
-from foretell.mixtures.study import MixSettings, mix
+from foretell.mixtures.study import mix
 from foretell.trajectories.verdict import findings_table
 from pipelines.files import write_csv, write_figure, write_json
 from pipelines.params import load_params
 from pipelines.paths import MIXTURES
 from pipelines.stage import run_stage
-from pipelines.tables import spread_of
 
 
 def main() -> None:
@@ -22,7 +21,7 @@ def main() -> None:
     params = load_params()
     cfg = params.mix
     losses, domains = read_raw(MIXTURE_LOSSES), read_raw(MIXTURE_DOMAINS)
-    study = mix(losses, domains, MixSettings(**cfg.model_dump()), spread_of(params))
+    study = mix(losses, domains, cfg, params.parallel)
     for name, table in study.tables.items():
         write_csv(MIXTURES / f"{name}.csv", table)
     write_csv(MIXTURES / "findings.csv", findings_table(study.findings))

@@ -16,15 +16,15 @@ from pipelines.params import load_params
 from pipelines.paths import SELECTED
 from pipelines.progress import Recorder, inputs_key
 from pipelines.stage import argument, run_stage
-from pipelines.tables import protocol_of, read_task, spread_of
+from pipelines.tables import read_task
 
 
 def main() -> None:
     """Write the path that each selection took."""
     benchmark = argument(BENCHMARKS)
     params = load_params()
-    cfg, spread, task = params.select, spread_of(params), read_task(benchmark)
-    rule = Rule(protocol_of(params), cfg.seeds, cfg.threshold)
+    cfg, spread, task = params.select, params.parallel, read_task(benchmark)
+    rule = Rule(params.protocol, cfg.seeds, cfg.threshold)
     out = {}
     for predictor, groups in cfg.groups.items():
         candidates = [name for name in feature_names(task.encoding.view, groups) if name not in SCALE]

@@ -7,7 +7,6 @@ Reads data/raw/item_losses.csv.gz, checkpoint_scores.csv and loss_curves.csv; wr
 from features.raw import read_raw
 from features.schema import CHECKPOINT_SCORES, ITEM_LOSSES, LOSS_CURVES
 from foretell.trajectories import figures
-from foretell.trajectories.settings import TraceSettings
 from foretell.trajectories.study import trace
 from foretell.trajectories.verdict import findings_table
 from pipelines.files import write_csv, write_figure
@@ -19,7 +18,7 @@ from pipelines.stage import run_stage
 def main() -> None:
     """Write the study of training curves."""
     curves = read_raw(LOSS_CURVES)
-    settings = TraceSettings(**load_params().trace.model_dump())
+    settings = load_params().trace
     study = trace(read_raw(ITEM_LOSSES), read_raw(CHECKPOINT_SCORES), curves, settings)
     tables = study.tables
     for name, table in tables.items():

@@ -6,22 +6,24 @@ import time
 import numpy as np
 import pytest
 
+from features.loss_runs import runs_by_study, study_runs
 from features.raw import read_raw
-from features.schema import LOSS_CURVES
+from features.schema import LOSS_CURVES, LOSS_POINTS
 from foretell.laws.joint import ChinchillaLaw, KaplanLaw
 from foretell.laws.published import BESIROGLU, BESIROGLU_INTERVALS_95, KAPLAN_CRITICAL_BATCH
+from foretell.laws.runs import Runs, leave_out_highest
+from foretell.laws.settings import LawSettings
 from foretell.laws.steps import StepsLaw, min_steps
-from foretell.laws.studies import Runs, extrapolate, fit_study, leave_out_highest, report_study
-from pipelines.loss_runs import bundled_runs, bundled_study
+from foretell.laws.studies import extrapolate, fit_study, report_study
 
 
 @pytest.fixture(scope="module")
 def chinchilla() -> Runs:
-    return leave_out_highest(bundled_study("chinchilla"), 5)[0]
+    return leave_out_highest(study_runs(read_raw(LOSS_POINTS), "chinchilla"), 5)[0]
 
 
 def test_studies_are_split_by_corpus_and_validation_set() -> None:
-    runs = bundled_runs()
+    runs = runs_by_study(read_raw(LOSS_POINTS))
     assert {name: one.loss.size for name, one in runs.items()} == {
         "chinchilla": 245,
         "olmo-ladder": 16,
@@ -35,7 +37,7 @@ def test_studies_are_split_by_corpus_and_validation_set() -> None:
 
 
 def test_the_five_runs_left_out_are_models_far_too_large_for_their_tokens() -> None:
-    kept, out = leave_out_highest(bundled_study("chinchilla"), 5)
+    kept, out = leave_out_highest(study_runs(read_raw(LOSS_POINTS), "chinchilla"), 5)
     assert kept.loss.size == 240
     assert (out.tokens_per_param < 0.5).all()
     assert out.loss.min() > kept.loss.max()
@@ -54,14 +56,14 @@ def test_chinchilla_points_give_the_published_refit(chinchilla: Runs) -> None:
 
 
 def test_leaving_the_five_runs_in_moves_the_exponent_of_the_tokens(chinchilla: Runs) -> None:
-    every = bundled_study("chinchilla")
+    every = study_runs(read_raw(LOSS_POINTS), "chinchilla")
     with_them = ChinchillaLaw.fit(every.params, every.tokens, every.loss, n_bootstrap=0).law
     without = ChinchillaLaw.fit(chinchilla.params, chinchilla.tokens, chinchilla.loss, n_bootstrap=0).law
     assert with_them.beta > without.beta + 0.02
 
 
 def test_olmo_ladder_up_to_760m_foretells_the_1b_runs() -> None:
-    runs = bundled_study("olmo-ladder")
+    runs = study_runs(read_raw(LOSS_POINTS), "olmo-ladder")
     for law, bound in ((ChinchillaLaw, 0.007), (KaplanLaw, 0.005)):
         result = extrapolate(law, runs, 8e8, n_bootstrap=200)
         assert result["n_fitted"] == 12 and len(result["runs"]) == 4
@@ -77,12 +79,12 @@ def test_ten_thousand_bootstrap_refits_take_less_than_a_minute_of_one_core(chinc
 
 
 def test_a_study_report_names_what_was_left_out_and_refused(chinchilla: Runs) -> None:
-    study = fit_study(bundled_study("chinchilla"), leave_out=5, n_bootstrap=100)
-    report = report_study(study, budgets_flops=[1e22], level=0.95, fit_up_to_params=1e5, n_bootstrap=100)
+    study = fit_study(study_runs(read_raw(LOSS_POINTS), "chinchilla"), leave_out=5, n_bootstrap=100)
+    report = report_study(study, LawSettings(100, budgets_flops=(1e22,), fit_up_to_params={"chinchilla": 1e5}))
     assert report["left_out_highest_loss"][0]["run"] == "chinchilla-000"
     assert report["n_runs"] == 240
     assert "0 of 240 runs" in report["laws"]["kaplan"]["extrapolation"]["refused"]
-    ladder = bundled_study("olmo-ladder")
+    ladder = study_runs(read_raw(LOSS_POINTS), "olmo-ladder")
     one_size = fit_study(ladder.where(ladder.params < 2e8), leave_out=0, n_bootstrap=100)
     assert set(one_size.refused) == {"chinchilla", "kaplan"} and not one_size.fits
     assert np.isfinite(report["laws"]["chinchilla"]["allocations"][0]["params"]["value"])

@@ -6,7 +6,8 @@ import pytest
 
 from features.raw import read_raw
 from features.schema import CHECKPOINT_SCORES, ITEM_LOSSES, LOSS_CURVES, MIXTURE_DOMAINS, MIXTURE_LOSSES
-from foretell.mixtures.study import MixSettings, MixStudy, mix
+from foretell.mixtures.settings import MixSettings
+from foretell.mixtures.study import MixStudy, mix
 from foretell.trajectories.settings import TraceSettings
 from foretell.trajectories.study import trace
 from foretell.trajectories.verdict import Finding

@@ -7,7 +7,8 @@ import pytest
 from foretell.errors import DataError
 from foretell.mixtures import figures
 from foretell.mixtures.predict import ExponentialMixing
-from foretell.mixtures.study import MixSettings, MixStudy, mix
+from foretell.mixtures.settings import MixSettings
+from foretell.mixtures.study import MixStudy, mix
 from foretell.trajectories.verdict import CONFIRMED, NOT_TESTABLE
 
 NAMES = ("web", "code", "books")

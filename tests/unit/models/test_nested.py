@@ -224,6 +224,6 @@ def test_mistakes_are_named():
         family_splits(["a"] * 5 + ["b"] * 5, 0, Protocol())
     with pytest.raises(DataError, match="offset: expected"):
         nested_cv(x, y, [0], SMALL, offset=lambda train: np.full(len(y), np.nan))
-    with pytest.raises(ConfigError, match="at least 2 outer"):
+    with pytest.raises(ConfigError, match="outer_folds: Input should be greater than or equal to 2"):
         Protocol(outer_folds=1)
     assert set(LEARNERS) == {"engine", "xgboost", "lightgbm"}

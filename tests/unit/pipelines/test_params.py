@@ -6,8 +6,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from foretell.errors import ConfigError
+from foretell.mixtures.settings import MixSettings
+from foretell.parallel import Spread
+from foretell.trajectories.settings import TraceSettings
+from models.protocol import Protocol
 from pipelines.params import read_params
-from pipelines.tables import protocol_of, spread_of
 
 
 @pytest.fixture
@@ -36,8 +39,8 @@ def edited(repository: Path, tmp_path: Path):
 def test_the_repositorys_own_file_is_valid(repository: Path) -> None:
     params = read_params(repository / "params.yaml")
     assert len(params.benchmarks) == 13
-    assert len(protocol_of(params).cells) == 18
-    assert spread_of(params).n_workers >= 1
+    assert len(params.protocol.cells) == 18
+    assert params.parallel.n_workers >= 1
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,11 @@ def test_the_repositorys_own_file_is_valid(repository: Path) -> None:
         ({"slect": {}}, r"slect: Extra inputs are not permitted"),
         ({"select.seeds": None}, r"select\.seeds: Field required"),
         ({"fit": None}, r"fit: Field required"),
+        ({"protocol.outer_folds": None}, r"protocol\.outer_folds: Field required"),
+        ({"mix.kind": None}, r"mix\.kind: Field required"),
+        ({"mix": None}, r"mix: Field required"),
+        ({"trace.alfa": 0.1}, r"trace\.alfa: Unexpected keyword argument"),
+        ({"trace.stages": [[0.1, 1.5]]}, r"trace\.stages\.0\.1: Input should be less than or equal to 1"),
         ({"select.seeds": 0}, r"select\.seeds: Input should be greater than or equal to 1"),
         ({"select.seeds": "five"}, r"select\.seeds: Input should be a valid integer"),
         ({"protocol.holdout": 1.2}, r"protocol\.holdout: Input should be less than 1"),
@@ -69,6 +77,36 @@ def test_a_wrong_key_is_named(edited, changes: dict[str, object], said: str) -> 
 def test_two_mistakes_are_both_named(edited) -> None:
     with pytest.raises(ConfigError, match=r"select\.seeds: .*; .*fit\.level: "):
         read_params(edited({"select.seeds": 0, "fit.level": 2}))
+
+
+def test_a_missing_key_is_named_beside_a_wrong_one(edited) -> None:
+    with pytest.raises(ConfigError, match=r"protocol\.holdout: Field required; .*fit\.level: "):
+        read_params(edited({"protocol.holdout": None, "fit.level": 2}))
+
+
+def test_sections_are_the_librarys_own_settings(repository: Path) -> None:
+    params = read_params(repository / "params.yaml")
+    assert (params.protocol, params.parallel, params.trace, params.mix) == (
+        Protocol(),
+        Spread(),
+        TraceSettings(),
+        MixSettings(),
+    )
+    assert hash(params.protocol) == hash(Protocol())
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Spread("ray"), r"Spread: backend: Input should be 'threads', 'loky' or 'dask'"),
+        (lambda: Protocol(folds=3), r"Protocol: folds: Unexpected keyword argument"),  # type: ignore[call-arg]
+        (lambda: TraceSettings(alpha=5), r"TraceSettings: alpha: Input should be less than 1"),
+        (lambda: Spread("loky", 1, "", 2), r"Spread: 4 values for 3 fields \(backend, workers, scheduler\)"),  # type: ignore[call-arg]
+    ],
+)
+def test_settings_made_in_code_name_what_is_wrong(make, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make()
 
 
 def test_numbers_are_read_as_dvc_reads_them(edited) -> None:
