@@ -16,7 +16,7 @@ export XDG_CACHE_HOME := $(shell test -w "$$HOME" && echo $${XDG_CACHE_HOME:-$$H
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help env repro test test-all test-lms coverage ui lint docs bench paper clean
+.PHONY: help env repro test test-all test-lms coverage ui lint deps docs bench paper clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -67,6 +67,9 @@ lint: $(VENV)/.dev  ## ruff and mypy
 docs: requirements-docs.lock $(VENV)/.core  ## build the pages into site/ and fail on a broken link
 	$(PIP_INSTALL) -r requirements-docs.lock
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+deps: $(VENV)/.core  ## write the code that each stage imports into dvc.yaml
+	$(BIN)/python -m pipelines.dependencies
 
 bench: $(VENV)/.dev  ## speed, measured side by side on this machine
 	$(BIN)/python -m benchmarks.measure_speed

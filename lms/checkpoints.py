@@ -4,7 +4,6 @@ exactly as in params.yaml's record section; one file serves token losses (many s
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from ruamel.yaml.error import YAMLError
 from foretell.errors import ConfigError
 from lms.record import Record, make_records, slug_of
 from lms.settings import RecordSettings, Weights
-from lms.weights import REQUIRED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -87,26 +85,3 @@ def find_checkpoint(checkpoints: list[Checkpoint], name: str) -> Checkpoint:
     if len(found) != 1:
         raise ConfigError(f"{name!r}: {len(found)} checkpoints; known: {', '.join(item.name for item in checkpoints)}")
     return found[0]
-
-
-def find_device() -> str:
-    """ "cuda" where there is a GPU, else "cpu". Raises ConfigError if the language-model libraries are missing."""
-    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"not installed: {', '.join(missing)}; pip install 'foretell[gpu]'")
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def context_length(config: object, wanted: int) -> int:
-    """Tokens a model is given at once: `wanted`, or with 0 its own longest.
-
-    Raises ConfigError if `wanted` is longer than the model's own, or 0 where the model's configuration names none.
-    """
-    own = getattr(config, "max_position_embeddings", None)
-    if wanted == 0 and own is None:
-        raise ConfigError("the model's configuration names no context length; give one (--context)")
-    if own is not None and wanted > own:
-        raise ConfigError(f"a context of {wanted} tokens is longer than the model's own, {own}; give at most {own}")
-    return int(wanted or own or 0)

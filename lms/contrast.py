@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretell.errors import ConfigError
-from lms.checkpoints import Checkpoint, context_length, find_device
+from lms.checkpoints import Checkpoint
 from lms.files import open_work, write_once, write_whole
+from lms.fingerprint import job_fingerprint
 from lms.generate import first_token, model_key
-from lms.record import job_fingerprint
+from lms.machine import find_device, runtime_environment
 from lms.token_losses import LossSettings, losses_of_tokens
-from lms.weights import LoadedModel, load_model, runtime_environment
+from lms.weights import LoadedModel, context_length, load_model
 
 if TYPE_CHECKING:
     import torch
 
 JOB = "contrast"
-CODE = tuple(Path(__file__).with_name(f"{name}.py") for name in ("contrast", "drawing", "token_losses"))
 Text = dict[str, Any]
 
 
@@ -217,10 +217,10 @@ def contrast_models(
     Raises ConfigError if the models do not share a tokenizer, a text does not fit, or the libraries are missing.
     """
     device = find_device()
-    stated = {**asdict(settings), "other": other.record}
-    fingerprint = job_fingerprint(preferred.record, stated, CODE)
+    stated = {**asdict(settings), "other": asdict(other.record)}
+    fingerprint = job_fingerprint(preferred.record, stated, __name__)
     pair = "\0".join(model_key(item.record) for item in (preferred, other))
-    key = f"{preferred.record['slug']}.{hashlib.sha256(pair.encode()).hexdigest()[:12]}.{fingerprint[:8]}"
+    key = f"{preferred.record.slug}.{hashlib.sha256(pair.encode()).hexdigest()[:12]}.{fingerprint[:8]}"
     environment = runtime_environment(device)
     work = open_work(work_root, JOB, key, fingerprint, environment)
     starts = range(0, settings.n_texts, settings.batch_size)

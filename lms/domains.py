@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Protocol
 
 from features.text_domains import DOMAINS, OUTSIDE
@@ -16,6 +16,7 @@ from foretell.errors import ConfigError
 from lms.classifier import TextClassifier
 from lms.endpoint import CostEstimate, Endpoint, Question
 
+PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 STAGES: dict[str, dict[str, str | None]] = {
     "coherent": {"coherent": None, "incoherent": "incoherent"},
     "code": {"code": "code", "other": None},
@@ -50,7 +51,7 @@ class DomainClassifier(Protocol):
 
 def prompt(stage: str) -> str:
     """The text of a stage's prompt."""
-    return files("lms").joinpath("prompts", f"{stage}.txt").read_text(encoding="utf-8").strip()
+    return (PROMPTS_FOLDER / f"{stage}.txt").read_text(encoding="utf-8").strip()
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Generator(Protocol):
 
 def model_key(record: Record) -> str:
     """What a model's random numbers are derived from: its id and revision."""
-    return f"{record['model_id']}@{record['revision']}"
+    return f"{record.model_id}@{record.revision}"
 
 
 def first_token(tokenizer: Any, config: Any) -> int:
@@ -130,10 +130,10 @@ class VllmGenerator:
         self.batch_size = settings.batch_size
         self._engine = LLM(
             model=str(fetch_weights(record)),
-            dtype=record["dtype"],
+            dtype=record.dtype,
             seed=settings.seed,
             trust_remote_code=False,
-            load_format="auto" if record["unsafe_weights"] else "safetensors",
+            load_format="auto" if record.unsafe_weights else "safetensors",
             max_model_len=settings.max_tokens + 1,
             generation_config="vllm",
         )

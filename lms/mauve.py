@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ConfigError, DataError
-from lms.checkpoints import context_length
 from lms.generate import first_token
 from lms.token_losses import encode
-from lms.weights import LoadedModel
+from lms.weights import LoadedModel, context_length
 
 Features = NDArray[np.float32]
 

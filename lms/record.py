@@ -7,19 +7,33 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from foretell.errors import ConfigError, DataError
-from lms.settings import RecordSettings, Weights
+from lms.settings import Dtype, RecordSettings, Weights
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # What decides a local model's behaviour; an optimizer state or a README beside them does not.
 _WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*")
 
-Record = dict[str, Any]
+
+@dataclass(frozen=True)
+class Record:
+    """Which weights stand for a language model. `slug` is its file-safe key; `source` says whether `location` is a hub
+    repository or a local folder; `revision` pins the files (a commit, or the SHA-256 of the folder's files);
+    `settings_sha256` hashes everything that decides how they are loaded."""
+
+    slug: str
+    model_id: str
+    source: Literal["hub", "folder"]
+    location: str
+    revision: str
+    dtype: Dtype
+    unsafe_weights: bool
+    settings_sha256: str
 
 
 def check_model_id(model_id: str) -> str:
@@ -63,8 +77,7 @@ def settings_sha256(weights: Weights) -> str:
 
 
 def make_records(settings: RecordSettings) -> list[Record]:
-    """One record per slug of `settings.regenerate`, in slug order: slug, model_id, source (hub id or folder),
-    revision, dtype, unsafe_weights, settings_sha256.
+    """One record per slug of `settings.regenerate`, in slug order.
 
     Raises ConfigError for a slug without weights or that is not its model's, named twice, an id that is not an id, or
     a revision that is not pinned. Ids that fall on one slug differ in case only and are refused the same way."""
@@ -83,36 +96,36 @@ def make_records(settings: RecordSettings) -> list[Record]:
             )
         _check_pin(slug, weights)
         records.append(
-            {
-                "slug": slug,
-                "model_id": weights.model_id,
-                "source": "folder" if weights.path else "hub",
-                "location": weights.path or weights.model_id,
-                "revision": weights.revision,
-                "dtype": weights.dtype,
-                "unsafe_weights": weights.unsafe_weights,
-                "settings_sha256": settings_sha256(weights),
-            }
+            Record(
+                slug=slug,
+                model_id=weights.model_id,
+                source="folder" if weights.path else "hub",
+                location=weights.path or weights.model_id,
+                revision=weights.revision,
+                dtype=weights.dtype,
+                unsafe_weights=weights.unsafe_weights,
+                settings_sha256=settings_sha256(weights),
+            )
         )
     return records
 
 
 def record_text(record: Record) -> str:
     """The record file's content: equal records are equal bytes."""
-    return json.dumps(record, indent=2, sort_keys=True) + "\n"
+    return json.dumps(asdict(record), indent=2, sort_keys=True) + "\n"
 
 
 def read_record(path: Path) -> Record:
     """A record file; raises DataError if it is missing or not one."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable record ({error}); `dvc repro record` writes it.") from error
-    expected = {"slug", "model_id", "source", "location", "revision", "dtype", "unsafe_weights", "settings_sha256"}
-    if not isinstance(record, dict) or set(record) != expected:
+    expected = {field.name for field in fields(Record)}
+    if not isinstance(content, dict) or set(content) != expected:
         raise DataError(f"{path}: expected exactly the fields {sorted(expected)}; `dvc repro record` writes them.")
-    check_slug(record["slug"])
-    return record
+    check_slug(content["slug"])
+    return Record(**content)
 
 
 def weights_sha256(folder: Path, unsafe_weights: bool = False) -> str:
@@ -131,11 +144,3 @@ def weights_sha256(folder: Path, unsafe_weights: bool = False) -> str:
         with path.open("rb") as file:
             total.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def job_fingerprint(record: Record, settings: dict[str, Any], code: Iterable[Path]) -> str:
-    """16 hex digits that change with the record, the job's settings or the files of code that decide its numbers: the
-    key of unfinished work and of lineage."""
-    contents = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in code}
-    text = json.dumps({"record": record, "settings": settings, "code": contents}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

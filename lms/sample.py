@@ -10,21 +10,19 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from foretell.errors import DataError
 from lms.files import open_work, work_folder, write_once, write_whole
+from lms.fingerprint import job_fingerprint, lineage_text
 from lms.generate import Generator, open_generator
-from lms.record import Record, job_fingerprint
-from lms.score import lineage_text
+from lms.machine import require_runnable, runtime_environment
+from lms.record import Record
 from lms.settings import SampleSettings
-from lms.weights import require_runnable, runtime_environment
 
 JOB = "sample"
-# The code that decides a text; dvc.yaml names the same files. A change of the plumbing must not cost GPU days.
-CODE = tuple(Path(__file__).with_name(f"{name}.py") for name in ("drawing", "generate", "sample"))
 
 
 def shard_name(number: int) -> str:
@@ -42,7 +40,7 @@ def shard_indices(settings: SampleSettings) -> list[range]:
 
 def sample_fingerprint(record: Record, settings: SampleSettings) -> str:
     """Key of a sampling run: changes with the record and with every setting that can change a text."""
-    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), CODE)
+    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), __name__)
 
 
 def _shard_text(texts: Sequence[dict[str, Any]]) -> str:
@@ -68,7 +66,7 @@ def sample_missing_shards(
 ) -> Path:
     """Generate every shard that has no file yet and return the work folder. This is what runs on a GPU, here or on a
     worker. The model is loaded only if something is missing. Tokens per second are shown after each shard."""
-    work = open_work(work_root, JOB, record["slug"], sample_fingerprint(record, settings), runtime_environment(device))
+    work = open_work(work_root, JOB, record.slug, sample_fingerprint(record, settings), runtime_environment(device))
     shards = shard_indices(settings)
     missing = [number for number in range(len(shards)) if not (work / shard_name(number)).is_file()]
     if not missing:
@@ -84,12 +82,12 @@ def sample_missing_shards(
         texts = generator.texts(shards[number])
         if generator.batch_size != before:
             write_whole(remembered, json.dumps(generator.batch_size).encode())
-            say(f"sample {record['slug']}: out of memory, now {generator.batch_size} texts at once instead of {before}")
+            say(f"sample {record.slug}: out of memory, now {generator.batch_size} texts at once instead of {before}")
         seconds = time.perf_counter() - started
         write_once(work / shard_name(number), _shard_text(texts).encode())
         n_tokens = sum(text["n_tokens"] for text in texts)
         say(
-            f"sample {record['slug']}: shard {number + 1}/{len(shards)}, {len(texts)} texts, {n_tokens} tokens "
+            f"sample {record.slug}: shard {number + 1}/{len(shards)}, {len(texts)} texts, {n_tokens} tokens "
             f"in {seconds:.1f} s, {n_tokens / seconds:.0f} tokens/s"
         )
     return work
@@ -97,7 +95,7 @@ def sample_missing_shards(
 
 def all_shards_sampled(record: Record, settings: SampleSettings, work_root: Path) -> Path | None:
     """The work folder if every shard is there (made here or by workers on a shared disk), else None."""
-    work = work_folder(work_root, JOB, record["slug"], sample_fingerprint(record, settings))
+    work = work_folder(work_root, JOB, record.slug, sample_fingerprint(record, settings))
     whole = all((work / shard_name(number)).is_file() for number in range(len(shard_indices(settings))))
     return work if whole else None
 
@@ -128,7 +126,7 @@ def write_sample_files(record: Record, settings: SampleSettings, work: Path, fil
             {"file": shard_name(number), "n_texts": len(indices), "sha256": hashlib.sha256(content).hexdigest()}
         )
     manifest = {
-        "record": record,
+        "record": asdict(record),
         "settings": settings.model_dump(exclude={"cpu_max_parameters"}),
         "fingerprint": sample_fingerprint(record, settings),
         "n_texts": settings.n_texts,

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +22,26 @@ from foretell.errors import DataError
 from lms.benchmarks import Unit, harness_configuration, score_units
 from lms.documents import winogrande_right_option
 from lms.files import open_work, work_folder, write_once, write_whole
+from lms.fingerprint import job_fingerprint, lineage_text
+from lms.machine import require_runnable, runtime_environment
 from lms.programs import NOT_ALLOWED, pass_at_1
-from lms.record import Record, job_fingerprint
+from lms.record import Record
 from lms.results import ScoreRow, reduce_results, right_option, score_table
 from lms.settings import ScoreSettings
-from lms.weights import LoadedModel, load_model, require_runnable, runtime_environment
+from lms.weights import LoadedModel, load_model
 
 JOB = "score"
-_HERE = Path(__file__).parent
-# The code that decides a score; dvc.yaml names the same files. A change of the plumbing must not cost GPU days.
-CODE = (
-    *sorted((_HERE / "tasks").glob("*.yaml")),
-    *(_HERE / f"{name}.py" for name in ("benchmarks", "brier", "documents", "programs", "results", "score")),
-)
 
 
 def score_fingerprint(record: Record, settings: ScoreSettings) -> str:
     """Key of a scoring run: changes with the record and with every setting that can change a score."""
-    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), CODE)
+    return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), __name__)
 
 
 def _without_pass_at_1(record: Record, unit: Unit) -> list[ScoreRow]:
     return [
         ScoreRow(
-            record["model_id"],
+            record.model_id,
             unit.benchmark.name,
             task,
             unit.n_shot,
@@ -123,9 +118,9 @@ def _run_harness(loaded: LoadedModel, unit: Unit, settings: ScoreSettings) -> di
 
 def score_unit(loaded: LoadedModel, record: Record, unit: Unit, settings: ScoreSettings) -> dict[str, Any]:
     """Rows and items of one unit: `{"rows": [ScoreRow fields], "items": [...]}`."""
-    model_id, metric = record["model_id"], unit.benchmark.metric
+    model_id, metric = record.model_id, unit.benchmark.metric
     if unit.benchmark.name == "humaneval" and not settings.run_generated_code:
-        print(f"score {record['slug']}: humaneval left out: {NOT_ALLOWED}", file=sys.stderr)
+        print(f"score {record.slug}: humaneval left out: {NOT_ALLOWED}", file=sys.stderr)
         return {"rows": [asdict(row) for row in _without_pass_at_1(record, unit)], "items": []}
     results = _run_harness(loaded, unit, settings)
     samples: dict[str, list[dict[str, Any]]] = results["samples"]
@@ -140,7 +135,7 @@ def score_unit(loaded: LoadedModel, record: Record, unit: Unit, settings: ScoreS
     else:
         rows, left_out = reduce_results(model_id, results, samples)
         if left_out:
-            raise DataError(f"score {record['slug']}, {unit.slug}: the harness returned unexpected tasks {left_out}.")
+            raise DataError(f"score {record.slug}, {unit.slug}: the harness returned unexpected tasks {left_out}.")
         rows = [_with_stderr(row, samples[row.subtask]) for row in rows]
     return {"rows": [asdict(row) for row in rows], "items": items}
 
@@ -163,7 +158,7 @@ def score_missing_units(
     """
     # The harness keeps a request cache inside its own package unless told otherwise.
     os.environ.setdefault("LM_HARNESS_CACHE_PATH", str(work_root / "harness_cache"))
-    work = open_work(work_root, JOB, record["slug"], score_fingerprint(record, settings), runtime_environment(device))
+    work = open_work(work_root, JOB, record.slug, score_fingerprint(record, settings), runtime_environment(device))
     missing = [unit for unit in score_units(settings.benchmarks) if not _unit_file(work, unit).is_file()]
     loaded = load_model(record, device) if missing else None
     for unit in missing:
@@ -173,7 +168,7 @@ def score_missing_units(
         seconds = time.perf_counter() - started
         write_once(_unit_file(work, unit), (json.dumps(outcome, ensure_ascii=False) + "\n").encode())
         n_items = len(outcome["items"])
-        say(f"score {record['slug']}: {unit.slug}, {n_items} items in {seconds:.1f} s, {n_items / seconds:.1f} items/s")
+        say(f"score {record.slug}: {unit.slug}, {n_items} items in {seconds:.1f} s, {n_items / seconds:.1f} items/s")
     return work
 
 
@@ -184,7 +179,7 @@ def _finished_units(work: Path, settings: ScoreSettings) -> Iterator[dict[str, A
 
 def all_units_scored(record: Record, settings: ScoreSettings, work_root: Path) -> Path | None:
     """The work folder if every unit is there (made here or by workers on a shared disk), else None."""
-    work = work_folder(work_root, JOB, record["slug"], score_fingerprint(record, settings))
+    work = work_folder(work_root, JOB, record.slug, score_fingerprint(record, settings))
     return work if all(_unit_file(work, unit).is_file() for unit in score_units(settings.benchmarks)) else None
 
 
@@ -209,23 +204,6 @@ def write_score_files(record: Record, settings: ScoreSettings, work: Path, files
     write_whole(
         files.lineage, lineage_text(record, JOB, score_fingerprint(record, settings), "hf", environment).encode()
     )
-
-
-def lineage_text(record: Record, job: str, fingerprint: str, backend: str, environment: Mapping[str, str]) -> str:
-    """The lineage file: which record and settings, when, with which revision, backend, dtype, versions and device."""
-    lineage = {
-        "job": job,
-        "slug": record["slug"],
-        "model_id": record["model_id"],
-        "fingerprint": fingerprint,
-        "regenerated_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": record["revision"],
-        "dtype": record["dtype"],
-        "backend": backend,
-        "harness_version": environment["lm_eval"],
-        "environment": dict(environment),
-    }
-    return json.dumps(lineage, indent=2, sort_keys=True) + "\n"
 
 
 def score_model(record: Record, settings: ScoreSettings, work_root: Path, files: ScoreFiles) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foretell.errors import ConfigError, ForetellError
+from lms.machine import require_runnable
 from lms.record import Record
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units
 from lms.settings import SampleSettings, ScoreSettings
-from lms.weights import require_runnable
 
 GPU = "GPU"
 
@@ -32,12 +32,12 @@ class Task:
     @property
     def key(self) -> str:
         """`score@<slug>`, the name of the stage that this is the work of."""
-        return f"{self.job}@{self.record['slug']}"
+        return f"{self.job}@{self.record.slug}"
 
 
 def regeneration_tasks(records: Sequence[Record], score: ScoreSettings, sample: SampleSettings) -> list[Task]:
     """Both jobs of every record, the records in slug order."""
-    ordered = sorted(records, key=lambda record: str(record["slug"]))
+    ordered = sorted(records, key=lambda record: record.slug)
     return [task for record in ordered for task in (Task("score", record, score), Task("sample", record, sample))]
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lms.fingerprint import code_hashes
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,8 +77,8 @@ class TagSettings(_Section):
 
 
 def tag_fingerprint(sample_fingerprint: str, settings: TagSettings) -> str:
-    """16 hex digits that change with the sampled texts and with every setting that can change a feature: not with the
-    device, the endpoint's address, prices and waits, or how much is done at once."""
+    """16 hex digits that change with the sampled texts, with the code that tags them and with every setting that can
+    change a feature: not with the device, the endpoint's address, prices and waits, or how much is done at once."""
     endpoint = {"model", "max_answer_tokens", "max_characters"}
     local = {"model", "revision", "max_tokens"}
     dump = settings.model_dump(
@@ -86,4 +88,5 @@ def tag_fingerprint(sample_fingerprint: str, settings: TagSettings) -> str:
             "domains": {"classifier": True, "endpoint": endpoint, "local": {*local, "label_map"}},
         }
     )
-    return hashlib.sha256(json.dumps([sample_fingerprint, dump], sort_keys=True).encode()).hexdigest()[:16]
+    stated = [sample_fingerprint, dump, code_hashes("lms.tag", "lms.taggers")]
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:16]

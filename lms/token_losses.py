@@ -24,14 +24,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.errors import ConfigError, DataError
-from lms.checkpoints import Checkpoint, context_length, find_device
+from lms.checkpoints import Checkpoint
 from lms.files import open_work, work_folder, write_once, write_whole
+from lms.fingerprint import job_fingerprint
 from lms.generate import first_token
-from lms.record import job_fingerprint
-from lms.weights import LoadedModel, load_model, runtime_environment
+from lms.machine import find_device, runtime_environment
+from lms.weights import LoadedModel, context_length, load_model
 
 JOB = "token_losses"
-CODE = (Path(__file__),)
 COLUMNS = ["model", "step", "text_index", "position", "token_id", "token", "loss_nats"]
 _KEYS = ["text_index", "position", "token_id"]
 Floats = NDArray[np.float64]
@@ -230,8 +230,8 @@ def token_losses(
         record = checkpoint.record
         stated = {**asdict(settings), "texts_sha256": text_hash, "model": checkpoint.model, "step": checkpoint.step}
         # A key per weights and texts: unfinished work on other texts or checkpoints of the model is left alone.
-        key = f"{record['slug']}.{record['revision'][:12]}.{checkpoint.step}.{text_hash[:12]}"
-        fingerprint = job_fingerprint(record, stated, CODE)
+        key = f"{record.slug}.{record.revision[:12]}.{checkpoint.step}.{text_hash[:12]}"
+        fingerprint = job_fingerprint(record, stated, __name__)
         part = work_folder(work_root, JOB, key, fingerprint) / "losses.parquet"
         open_work(work_root, JOB, key, fingerprint, environment)
         if not part.is_file():

@@ -1,11 +1,7 @@
-"""Loading a language model safely: pinned revision, safetensors, no code from the model's repository; and saying in
-one line, before anything is downloaded, that this machine cannot run it."""
+"""Loading a language model safely: pinned revision, safetensors, no code from the model's repository."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,93 +11,42 @@ from lms.record import Record, weights_sha256
 
 _FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "merges.txt", "vocab.*"]
 _UNSAFE_FILES = ["*.bin", "*.bin.index.json"]
-REQUIRED = ("torch", "transformers", "lm_eval", "accelerate", "datasets", "safetensors")
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A language model ready to run. `environment` names what can change its numbers: library versions and device."""
+    """A language model ready to run on `device` ("cpu", "cuda")."""
 
     model: Any
     tokenizer: Any
     device: str
-    environment: dict[str, str]
 
 
-def _cannot_run(job: str, record: Record, why: str) -> ConfigError:
-    return ConfigError(
-        f"{job}@{record['slug']} is stale and cannot run here ({why}): "
-        f"run `dvc repro {job}@{record['slug']}` on a GPU machine, then `dvc push` there and `dvc pull` here."
-    )
-
-
-def n_parameters(folder: Path) -> int:
-    """Stored weights in a folder's safetensors files, counted from their headers (nothing is loaded); 0 if there are
-    none."""
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
-    return total
-
-
-def _local_folder(record: Record) -> Path | None:
-    if record["source"] == "folder":
-        folder = Path(record["location"])
+def local_folder(record: Record) -> Path | None:
+    """The folder of the record's weights where they are on this machine already, else None."""
+    if record.source == "folder":
+        folder = Path(record.location)
         return folder if folder.is_dir() else None
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(record["location"], revision=record["revision"], local_files_only=True))
+        return Path(snapshot_download(record.location, revision=record.revision, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
-
-
-def require_runnable(job: str, record: Record, cpu_max_parameters: int) -> str:
-    """The device this machine runs the model on, "cuda" or "cpu"; asks neither the network nor for the weights
-    themselves.
-
-    Raises ConfigError, one line, if the libraries are missing, or if there is no GPU and the weights are not here or
-    hold more than `cpu_max_parameters`."""
-    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise _cannot_run(job, record, f"not installed: {', '.join(missing)}; pip install 'foretell[gpu]'")
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    folder = _local_folder(record)
-    if folder is None:
-        raise _cannot_run(job, record, "no GPU, and the weights are not on this machine")
-    size = n_parameters(folder)
-    if size > cpu_max_parameters:
-        raise _cannot_run(job, record, f"no GPU, and {size:,} parameters exceed {job}.cpu_max_parameters")
-    return "cpu"
-
-
-def runtime_environment(device: str) -> dict[str, str]:
-    """Versions of the libraries and the device's name: what two runs must share to give the same bytes."""
-    from importlib.metadata import version
-
-    import torch
-
-    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    return {"device": name, **{package: version(package) for package in ("torch", "transformers", "lm_eval")}}
 
 
 def _snapshot(record: Record) -> Path:
     from huggingface_hub import snapshot_download
 
     # No *.py: a model's own code is not even downloaded. What is here already is used, also offline.
-    patterns = _FILES + (_UNSAFE_FILES if record["unsafe_weights"] else [])
+    patterns = _FILES + (_UNSAFE_FILES if record.unsafe_weights else [])
     try:
-        found = snapshot_download(record["location"], revision=record["revision"], allow_patterns=patterns)
+        found = snapshot_download(record.location, revision=record.revision, allow_patterns=patterns)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ConfigError(
-            f"{record['slug']}: {record['location']} at {record['revision']} cannot be fetched ({reason}); is the "
+            f"{record.slug}: {record.location} at {record.revision} cannot be fetched ({reason}); is the "
             "commit right, the network there, and access granted where the repository asks for it?"
         ) from error
     return Path(found)
@@ -113,18 +58,16 @@ def fetch_weights(record: Record) -> Path:
     Raises ConfigError if it cannot be downloaded, DataError if a local folder is missing or its files are not the
     pinned ones.
     """
-    if record["source"] == "hub":
+    if record.source == "hub":
         return _snapshot(record)
-    folder = _local_folder(record)
+    folder = local_folder(record)
     if folder is None:
+        raise DataError(f"record {record.slug}: no folder {record.location}; put the weights there or change path.")
+    found = weights_sha256(folder, record.unsafe_weights)
+    if found != record.revision:
         raise DataError(
-            f"record {record['slug']}: no folder {record['location']}; put the weights there or change path."
-        )
-    found = weights_sha256(folder, record["unsafe_weights"])
-    if found != record["revision"]:
-        raise DataError(
-            f"record {record['slug']}: the files in {folder} hash to {found}, the record pins {record['revision']}; "
-            f"restore the files, or pin the new ones in record.weights.{record['slug']}.revision."
+            f"record {record.slug}: the files in {folder} hash to {found}, the record pins {record.revision}; "
+            f"restore the files, or pin the new ones in record.weights.{record.slug}.revision."
         )
     return folder
 
@@ -142,8 +85,21 @@ def load_model(record: Record, device: str) -> LoadedModel:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, record["dtype"]), use_safetensors=not record["unsafe_weights"] or None, **safe
+            folder, dtype=getattr(torch, record.dtype), use_safetensors=not record.unsafe_weights or None, **safe
         )
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{record['slug']}: the weights in {folder} cannot be loaded safely: {error}") from error
-    return LoadedModel(model.to(device).eval(), tokenizer, device, runtime_environment(device))
+        raise ConfigError(f"{record.slug}: the weights in {folder} cannot be loaded safely: {error}") from error
+    return LoadedModel(model.to(device).eval(), tokenizer, device)
+
+
+def context_length(config: object, wanted: int) -> int:
+    """Tokens a model is given at once: `wanted`, or with 0 its own longest.
+
+    Raises ConfigError if `wanted` is longer than the model's own, or 0 where the model's configuration names none.
+    """
+    own = getattr(config, "max_position_embeddings", None)
+    if wanted == 0 and own is None:
+        raise ConfigError("the model's configuration names no context length; give one (--context)")
+    if own is not None and wanted > own:
+        raise ConfigError(f"a context of {wanted} tokens is longer than the model's own, {own}; give at most {own}")
+    return int(wanted or own or 0)

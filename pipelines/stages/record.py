@@ -18,8 +18,8 @@ def main() -> None:
     for path in RECORDS.glob("*.json"):
         path.unlink()
     for record in records:
-        write_text(RECORDS / f"{record['slug']}.json", record_text(record))
-    print(f"to regenerate: {', '.join(record['slug'] for record in records) or 'none, all figures are recorded ones'}")
+        write_text(RECORDS / f"{record.slug}.json", record_text(record))
+    print(f"to regenerate: {', '.join(record.slug for record in records) or 'none, all figures are recorded ones'}")
 
 
 if __name__ == "__main__":

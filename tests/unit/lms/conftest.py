@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tiny_benchmarks import write_benchmark_data
+
+from lms.record import Record
 
 # Before anything imports these libraries: no test may ask the network.
 os.environ.update(
@@ -34,7 +35,7 @@ def benchmark_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_records(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def tiny_records(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """Records of a Llama and a GPT-NeoX of under a million parameters, their weights in a local folder."""
     import torch
     from tiny_models import build_tiny_model

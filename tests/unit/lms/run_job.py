@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from lms.record import Record
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units
 from lms.settings import SampleSettings, ScoreSettings
@@ -18,9 +19,13 @@ def main() -> None:
 
     torch.set_num_threads(1)
     if job == "score":
-        score_missing_units(specification["record"], ScoreSettings(**specification["settings"]), work_root, "cpu")
+        score_missing_units(
+            Record(**specification["record"]), ScoreSettings(**specification["settings"]), work_root, "cpu"
+        )
     else:
-        sample_missing_shards(specification["record"], SampleSettings(**specification["settings"]), work_root, "cpu")
+        sample_missing_shards(
+            Record(**specification["record"]), SampleSettings(**specification["settings"]), work_root, "cpu"
+        )
 
 
 if __name__ == "__main__":

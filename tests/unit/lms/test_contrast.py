@@ -14,6 +14,7 @@ import pytest
 from foretell.errors import ConfigError
 from lms.checkpoints import Checkpoint, find_checkpoint, read_checkpoints
 from lms.contrast import ContrastSampler, ContrastSettings, contrast_log_probabilities, contrast_models
+from lms.record import Record
 from lms.weights import LoadedModel, load_model
 
 SETTINGS = ContrastSettings(n_texts=12, max_tokens=24, batch_size=5)
@@ -168,11 +169,9 @@ def test_texts_do_not_depend_on_the_batch_and_state_their_perplexities(
 
 @pytest.mark.slow
 def test_models_that_cannot_be_compared_are_refused(
-    pair: tuple[LoadedModel, LoadedModel], tiny_records: list[dict[str, Any]], tmp_path: Path
+    pair: tuple[LoadedModel, LoadedModel], tiny_records: list[Record], tmp_path: Path
 ) -> None:
     from tiny_models import build_tiny_model
-
-    from lms.weights import runtime_environment
 
     build_tiny_model(tmp_path, "llama", ["Ganz andere Worte, und andere Tokens: über, für, Straße." * 20])
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -181,14 +180,13 @@ def test_models_that_cannot_be_compared_are_refused(
         AutoModelForCausalLM.from_pretrained(tmp_path),
         AutoTokenizer.from_pretrained(tmp_path),
         "cpu",
-        runtime_environment("cpu"),
     )
     with pytest.raises(ConfigError, match=r"small and large do not share a tokenizer: \d+ and \d+ tokens, \d+ differ"):
         ContrastSampler(pair[0], other, KEYS, SETTINGS)
     with pytest.raises(ConfigError, match="longer than the model's own, 64"):
         ContrastSampler(*pair, KEYS, replace(SETTINGS, max_tokens=65))
     rows = other.model.get_output_embeddings().weight.shape[0]
-    mixed = LoadedModel(other.model, pair[0].tokenizer, "cpu", other.environment)
+    mixed = LoadedModel(other.model, pair[0].tokenizer, "cpu")
     if rows >= len(pair[0].tokenizer):
         other.model.resize_token_embeddings(len(pair[0].tokenizer) - 1)
     with pytest.raises(ConfigError, match=r"large has \d+ rows of logits for \d+ tokens"):

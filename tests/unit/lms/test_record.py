@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from foretell.errors import ConfigError, DataError
+from lms import fingerprint
+from lms.fingerprint import job_fingerprint
+from lms.machine import n_parameters
 from lms.record import (
     check_model_id,
     check_slug,
-    job_fingerprint,
     make_records,
     read_record,
     record_text,
@@ -22,7 +25,7 @@ from lms.record import (
     weights_sha256,
 )
 from lms.settings import RecordSettings
-from lms.weights import fetch_weights, n_parameters
+from lms.weights import fetch_weights
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PYTHIA = {"model_id": "EleutherAI/pythia-70m", "revision": COMMIT}
@@ -35,12 +38,12 @@ def _settings(**changes: Any) -> RecordSettings:
 
 def test_a_record_says_which_weights(tmp_path: Path) -> None:
     (record,) = make_records(_settings())
-    assert record["location"] == "EleutherAI/pythia-70m"
-    assert (record["source"], record["revision"], record["dtype"]) == ("hub", COMMIT, "bfloat16")
+    assert record.location == "EleutherAI/pythia-70m"
+    assert (record.source, record.revision, record.dtype) == ("hub", COMMIT, "bfloat16")
     path = tmp_path / "record.json"
     path.write_text(record_text(record))
     assert read_record(path) == record
-    assert make_records(_settings(dtype="float32"))[0]["settings_sha256"] != record["settings_sha256"]
+    assert make_records(_settings(dtype="float32"))[0].settings_sha256 != record.settings_sha256
     assert make_records(RecordSettings()) == []
 
 
@@ -144,13 +147,20 @@ def test_pickled_weights_are_not_weights(tmp_path: Path) -> None:
     assert len(weights_sha256(tmp_path, unsafe_weights=True)) == 64
 
 
-def test_fingerprint_follows_record_settings_and_code(tmp_path: Path) -> None:
+def test_fingerprint_follows_record_settings_and_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    monkeypatch.setattr(fingerprint, "job_code", fingerprint.job_code.__wrapped__)
+    (tmp_path / "lms").mkdir()
+    (tmp_path / "lms" / "job.py").write_text("from lms import numbers\nfrom lms.files import write\n")
+    decides, plumbing = tmp_path / "lms" / "numbers.py", tmp_path / "lms" / "files.py"
+    decides.write_text("a = 1")
+    plumbing.write_text("a = 1")
     (record,) = make_records(_settings())
-    code = tmp_path / "code.py"
-    code.write_text("a")
-    same = job_fingerprint(record, {"a": 1, "b": 2}, [code])
-    assert same == job_fingerprint(dict(reversed(list(record.items()))), {"b": 2, "a": 1}, [code])
-    assert same != job_fingerprint(record, {"a": 1, "b": 3}, [code])
-    assert same != job_fingerprint({**record, "dtype": "float32"}, {"a": 1, "b": 2}, [code])
-    code.write_text("b")
-    assert same != job_fingerprint(record, {"a": 1, "b": 2}, [code])
+    first = job_fingerprint(record, {"a": 1, "b": 2}, "lms.job")
+    assert first == job_fingerprint(record, {"b": 2, "a": 1}, "lms.job")
+    assert first != job_fingerprint(record, {"a": 1, "b": 3}, "lms.job")
+    assert first != job_fingerprint(replace(record, dtype="float32"), {"a": 1, "b": 2}, "lms.job")
+    plumbing.write_text("a = 2")
+    assert first == job_fingerprint(record, {"a": 1, "b": 2}, "lms.job")
+    decides.write_text("a = 2")
+    assert first != job_fingerprint(record, {"a": 1, "b": 2}, "lms.job")

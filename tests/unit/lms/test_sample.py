@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from foretell.errors import ConfigError, DataError
 from lms.generate import HuggingFaceGenerator, first_token, open_generator
+from lms.record import Record
 from lms.sample import (
     SampleFiles,
     read_generations,
@@ -32,7 +34,6 @@ from lms.weights import load_model
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = SampleSettings(n_texts=20, shard_size=8, batch_size=8, max_tokens=40)
-Record = dict[str, Any]
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -143,7 +144,7 @@ def test_texts_do_not_depend_on_the_batch(sampled: Callable[..., Path], capfd: p
 @pytest.mark.slow
 def test_models_do_not_share_random_numbers(sampled: Callable[..., Path], tiny_records: list[Record]) -> None:
     first = sampled("llama")
-    renamed = {**tiny_records[1], "model_id": "tiny/other"}
+    renamed = replace(tiny_records[1], model_id="tiny/other")
     assert read_generations(first) != read_generations(sampled("renamed", record=renamed))
 
 
@@ -208,10 +209,10 @@ def test_killed_in_the_middle_resumes_with_the_same_bytes(tiny_records: list[Rec
     record = tiny_records[1]
     settings = SETTINGS.model_copy(update={"n_texts": 240, "shard_size": 8, "max_tokens": 96})
     specification = tmp_path / "specification.json"
-    specification.write_text(json.dumps({"record": record, "settings": settings.model_dump()}))
+    specification.write_text(json.dumps({"record": asdict(record), "settings": settings.model_dump()}))
     command = [sys.executable, str(Path(__file__).with_name("run_job.py")), "sample", str(specification)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    work = tmp_path / "work" / f"sample@{record['slug']}@{sample_fingerprint(record, settings)}"
+    work = tmp_path / "work" / f"sample@{record.slug}@{sample_fingerprint(record, settings)}"
     child = subprocess.Popen([*command, str(tmp_path / "work")], env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 90
     while not (work / shard_name(2)).is_file():

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,17 @@ from features.schema import BENCHMARKS, SCORE_BOUNDS, SCORES
 from foretell.errors import ConfigError, DataError
 from lms.benchmarks import harness_configuration, score_units
 from lms.brier import brier_score
+from lms.machine import require_runnable
 from lms.programs import NOT_ALLOWED
+from lms.record import Record
 from lms.results import read_harness_results, score_table
 from lms.sample import SampleFiles, read_generations, sample_model
 from lms.score import ScoreFiles, score_fingerprint, score_model, write_score_files
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.status import language_model_states
 from lms.tag_settings import TagSettings
-from lms.weights import require_runnable
 
 ROOT = Path(__file__).parents[3]
-Record = dict[str, Any]
 
 
 def _settings(data: Path, benchmarks: list[str], **changes: Any) -> ScoreSettings:
@@ -57,7 +58,7 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
     sample = SampleSettings(n_texts=16, shard_size=8, batch_size=8, max_tokens=32)
     lineage = tmp_path / "lineage"
     for record in tiny_records:
-        slug = record["slug"]
+        slug = record.slug
         score_model(record, score, tmp_path / "work", _files(tmp_path, slug))
         files = SampleFiles(tmp_path / "generations" / slug, lineage / f"{slug}.sample.json")
         sample_model(record, sample, tmp_path / "work", files)
@@ -82,10 +83,10 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         _items(_files(tmp_path, "tiny--llama")), regenerated[regenerated["model_id"] == "tiny/llama"]
     )
     settings = {
-        record["slug"]: {
-            "model_id": record["model_id"],
-            "path": record["location"],
-            "revision": record["revision"],
+        record.slug: {
+            "model_id": record.model_id,
+            "path": record.location,
+            "revision": record.revision,
             "dtype": "float32",
         }
         for record in tiny_records
@@ -144,7 +145,7 @@ def test_files_of_the_real_harness_give_the_same_rows(
         tracker = EvaluationTracker(output_path=str(tmp_path / unit.slug))
         results = simple_evaluate(
             model="hf",
-            model_args={"pretrained": record["location"], "dtype": "float32"},
+            model_args={"pretrained": record.location, "dtype": "float32"},
             tasks=[harness_configuration(task, unit.n_shot, benchmark_data) for task in unit.benchmark.tasks.values()],
             task_manager=TaskManager(include_defaults=False),
             device="cpu",
@@ -174,7 +175,7 @@ def test_a_hub_repository_that_cannot_be_reached(
     from lms.weights import fetch_weights
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    hub = {**tiny_records[0], "source": "hub", "location": "org/name", "revision": "0" * 40}
+    hub = replace(tiny_records[0], source="hub", location="org/name", revision="0" * 40)
     with pytest.raises(ConfigError, match=r"org/name at 0{40} cannot be fetched") as error:
         fetch_weights(hub)
     assert "\n" not in str(error.value)
@@ -200,10 +201,10 @@ def test_killed_in_the_middle_resumes_with_the_same_bytes(
     record = tiny_records[0]
     settings = _settings(benchmark_data, ["anli_0shot", "gsm8k_5shot", "lambada_0shot", "xnli_0shot"])
     specification = tmp_path / "specification.json"
-    specification.write_text(json.dumps({"record": record, "settings": settings.model_dump()}))
+    specification.write_text(json.dumps({"record": asdict(record), "settings": settings.model_dump()}))
     command = [sys.executable, str(Path(__file__).with_name("run_job.py")), "score", str(specification)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    name = f"score@{record['slug']}@{score_fingerprint(record, settings)}"
+    name = f"score@{record.slug}@{score_fingerprint(record, settings)}"
     work = tmp_path / "work" / name
     child = subprocess.Popen([*command, str(tmp_path / "work")], env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -245,7 +246,7 @@ def test_a_machine_that_cannot_run_a_model_says_so_in_one_line(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    hub = {**tiny_records[0], "source": "hub", "location": "org/name", "slug": "org--name", "revision": "0" * 40}
+    hub = replace(tiny_records[0], source="hub", location="org/name", slug="org--name", revision="0" * 40)
     with pytest.raises(ConfigError) as absent:
         require_runnable("score", hub, 10**9)
     with pytest.raises(ConfigError) as large:
@@ -259,9 +260,9 @@ def test_a_machine_that_cannot_run_a_model_says_so_in_one_line(
 
 
 def test_missing_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lms.weights.REQUIRED", ("surely_not_installed",))
+    monkeypatch.setattr("lms.machine.REQUIRED", ("surely_not_installed",))
     with pytest.raises(ConfigError, match=r"not installed: surely_not_installed; pip install 'foretell\[gpu\]'"):
-        require_runnable("score", {"slug": "a"}, 0)
+        require_runnable("score", Record("a", "a", "hub", "a", "0" * 40, "float32", False, ""), 0)
 
 
 @pytest.mark.usefixtures("libraries")
@@ -273,13 +274,13 @@ def test_pickled_weights_are_not_loaded(tiny_records: list[Record], tmp_path: Pa
 
     from lms.weights import load_model
 
-    source = Path(tiny_records[1]["location"])
+    source = Path(tiny_records[1].location)
     folder = tmp_path / "pickled"
     shutil.copytree(source, folder)
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(DataError, match="safetensors"):
-        load_model({**tiny_records[1], "location": str(folder)}, "cpu")
+        load_model(replace(tiny_records[1], location=str(folder)), "cpu")
 
 
 @pytest.mark.usefixtures("libraries")
@@ -290,12 +291,12 @@ def test_code_of_a_model_repository_is_not_run(tiny_records: list[Record], tmp_p
     from lms.weights import load_model
 
     folder = tmp_path / "with_code"
-    shutil.copytree(Path(tiny_records[1]["location"]), folder)
+    shutil.copytree(Path(tiny_records[1].location), folder)
     config = json.loads((folder / "config.json").read_text())
     config.update(model_type="own_kind", auto_map={"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"})
     (folder / "config.json").write_text(json.dumps(config))
     marker = tmp_path / "ran"
     (folder / "own.py").write_text(f"open({str(marker)!r}, 'w').write('ran')\n")
     with pytest.raises(ConfigError, match="cannot be loaded safely"):
-        load_model({**tiny_records[1], "location": str(folder), "revision": weights_sha256(folder)}, "cpu")
+        load_model(replace(tiny_records[1], location=str(folder), revision=weights_sha256(folder)), "cpu")
     assert not marker.exists()

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from foretell.errors import ConfigError
+from lms.record import Record
 from lms.sample import sample_missing_shards
 from lms.score import score_missing_units
 from lms.settings import SampleSettings, ScoreSettings
@@ -31,7 +32,6 @@ from lms.spread import (
 )
 
 ROOT = Path(__file__).parents[3]
-Record = dict[str, Any]
 
 
 def _start(*command: str) -> subprocess.Popen[bytes]:
@@ -81,7 +81,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Any, dict[str, subprocess.Popen[by
 
 
 def _fail_on_llama(task: Task, work_root: Path) -> str:
-    if task.record["slug"] == "tiny--llama":
+    if task.record.slug == "tiny--llama":
         raise ValueError("no such weights\nsecond line")
     return task.key
 
@@ -92,7 +92,10 @@ def _overlap(task: Task, work_root: Path) -> None:
     (work_root / f"{task.key}.txt").write_text(f"{started} {time.time()} {os.getpid()}")
 
 
-RECORDS: list[Record] = [{"slug": "tiny--gpt_neox"}, {"slug": "tiny--llama"}]
+RECORDS = [
+    Record(f"tiny--{name}", f"tiny/{name}", "hub", f"tiny/{name}", "0" * 40, "float32", False, "")
+    for name in ("gpt_neox", "llama")
+]
 SCORE, SAMPLE = ScoreSettings(benchmarks=["anli_0shot"]), SampleSettings()
 
 

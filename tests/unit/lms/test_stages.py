@@ -8,17 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from lms import sample, score
+from lms.fingerprint import PLUMBING, job_code
+from lms.record import Record
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 
 ROOT = Path(__file__).parents[3]
-Record = dict[str, Any]
 yaml = YAML(typ="safe")
 JOBS = ("score", "sample", "tag")
 
@@ -27,14 +28,37 @@ def _stages() -> dict[str, Any]:
     return yaml.load(ROOT / "dvc.yaml")["stages"]
 
 
-def test_dvc_names_the_code_and_settings_that_the_fingerprint_holds() -> None:
+JOB_MODULES = {"score": ["lms.score"], "sample": ["lms.sample"], "tag": ["lms.tag", "lms.taggers"]}
+
+
+@pytest.mark.parametrize("job", JOB_MODULES)
+def test_dvc_names_the_code_that_the_fingerprint_holds(job: str) -> None:
+    deps = {dep for dep in _stages()[job]["deps"] if not dep.startswith("data/")}
+    assert deps == set(job_code(*JOB_MODULES[job])), "`make deps` mends dvc.yaml"
+
+
+def test_dvc_names_the_settings_that_the_fingerprint_holds() -> None:
     stages = _stages()
-    for name, module, settings in (("score", score, ScoreSettings), ("sample", sample, SampleSettings)):
-        deps = {dep for dep in stages[name]["deps"] if dep.startswith("lms/")}
-        code = {path.relative_to(ROOT).as_posix() for path in module.CODE}
-        assert deps == {path for path in code if path.endswith(".py")} | ({"lms/tasks"} if name == "score" else set())
+    for name, settings in (("score", ScoreSettings), ("sample", SampleSettings)):
         decisive = set(settings.model_fields) - {"cpu_max_parameters"}
         assert set(stages[name]["params"]) == {f"{name}.{field}" for field in decisive}
+
+
+@pytest.mark.parametrize(
+    ("module", "decisive"),
+    [
+        ("lms.token_losses", {"lms/generate.py", "lms/weights.py", "lms/token_losses.py"}),
+        ("lms.contrast", {"lms/drawing.py", "lms/generate.py", "lms/token_losses.py", "lms/weights.py"}),
+        ("lms.score", {"lms/tasks", "lms/weights.py", "lms/brier.py"}),
+    ],
+)
+def test_modules_that_decide_numbers_are_in_the_fingerprint(module: str, decisive: set[str]) -> None:
+    assert decisive <= set(job_code(module))
+
+
+def test_plumbing_exists_and_says_why() -> None:
+    assert [file for file in PLUMBING if not (ROOT / file).is_file()] == []
+    assert all(PLUMBING.values())
 
 
 def test_params_spell_every_setting() -> None:
@@ -52,7 +76,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for package in ("features", "lms", "models", "pipelines"):
+        for package in ("features", "foretell", "lms", "models", "pipelines"):
             shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
         for folder in ("scores", "lineage"):
             (root / "data" / folder).mkdir(parents=True)
@@ -90,11 +114,11 @@ class Repository:
     def params(self, records: list[Record], data: Path, **sections: Any) -> None:
         params = yaml.load(ROOT / "params.yaml")
         weights = {
-            record["slug"]: {
-                "model_id": record["model_id"],
-                "path": record["location"],
-                "revision": record["revision"],
-                "dtype": record["dtype"],
+            record.slug: {
+                "model_id": record.model_id,
+                "path": record.location,
+                "revision": record.revision,
+                "dtype": record.dtype,
             }
             for record in records
         }
@@ -134,7 +158,7 @@ def test_a_changed_record_makes_its_own_stages_again(
     pytest.importorskip("py3langid", reason="needs the text extra")
     neox, llama = tiny_records
     repository.params(tiny_records, benchmark_data)
-    everything = {f"{job}@{record['slug']}" for job in JOBS for record in tiny_records}
+    everything = {f"{job}@{record.slug}" for job in JOBS for record in tiny_records}
 
     # The GPU work first, spread over tasks, as on a cluster; the stages then only put it together.
     spread = repository.run("python", "-m", "pipelines.regenerate")
@@ -147,16 +171,16 @@ def test_a_changed_record_makes_its_own_stages_again(
     assert repository.repro()[0] == set()
 
     # Another dtype of one model: its two stages, and what depends on them.
-    halved = {**llama, "dtype": "bfloat16"}
+    halved = replace(llama, dtype="bfloat16")
     repository.params([neox, halved], benchmark_data)
     assert repository.repro()[0] == {"record", "gather"} | {f"{job}@tiny--llama" for job in JOBS}
     assert (repository.root / "gathered.csv").read_text() != gathered
     lineage = json.loads((repository.root / "data/lineage/tiny--llama.score.json").read_text())
-    assert (lineage["dtype"], lineage["backend"], lineage["revision"]) == ("bfloat16", "hf", llama["revision"])
+    assert (lineage["dtype"], lineage["backend"], lineage["revision"]) == ("bfloat16", "hf", llama.revision)
 
     # A setting of one job: that job of every model. What only steers this machine: nothing.
     repository.params([neox, halved], benchmark_data, sample={"temperature": 0.7}, score={"cpu_max_parameters": 10**9})
-    assert repository.repro()[0] == {f"{job}@{record['slug']}" for job in ("sample", "tag") for record in tiny_records}
+    assert repository.repro()[0] == {f"{job}@{record.slug}" for job in ("sample", "tag") for record in tiny_records}
 
     # A clone without weights, GPU or unfinished work: what was pushed is used, nothing runs; a stale model says so.
     repository.run("dvc", "remote", "add", "-q", "-d", "store", str(tmp_path_factory.mktemp("store")))
@@ -166,7 +190,7 @@ def test_a_changed_record_makes_its_own_stages_again(
     away = tmp_path_factory.mktemp("away")
     clone = repository.clone(away / "clone")
     for record in tiny_records:
-        shutil.move(record["location"], away / record["slug"])
+        shutil.move(record.location, away / record.slug)
     try:
         clone.run("dvc", "pull", "-q", "--allow-missing", *sorted(everything))
         assert clone.repro()[0] <= {"record", "gather"}
@@ -175,7 +199,7 @@ def test_a_changed_record_makes_its_own_stages_again(
         _, done = clone.repro(check=False)
     finally:
         for record in tiny_records:
-            shutil.move(away / record["slug"], record["location"])
+            shutil.move(away / record.slug, record.location)
     assert done.returncode != 0
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("ConfigError")]
     assert len(said) == 1

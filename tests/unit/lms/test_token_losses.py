@@ -15,8 +15,9 @@ import pytest
 import lms.token_losses as module
 from foretell.errors import ConfigError, DataError
 from foretell.trajectories.trends import DOWNWARD, classify_trends
-from lms.checkpoints import Checkpoint, context_length, find_checkpoint, read_checkpoints
+from lms.checkpoints import Checkpoint, find_checkpoint, read_checkpoints
 from lms.token_losses import LossSettings, loss_matrix, losses_of_tokens, read_texts, token_losses, windows
+from lms.weights import context_length
 
 TEXTS = ["The cat sat on the mat and looked at the moon.\n" * 6, "def f(x):\n    return x + 1\n"]
 
@@ -76,8 +77,8 @@ def test_the_list_of_checkpoints_is_checked(tmp_path: Path) -> None:
     path, hub = tmp_path / "models.yaml", {"model_id": "Org/Model", "revision": "a" * 40}
     known = read_checkpoints(_list(path, {"model": "b", **hub}, *({"model": "a", "step": s, **hub} for s in (20, 3))))
     assert [item.name for item in known] == ["a@3", "a@20", "b"]
-    assert known[0].record["slug"] == "org--model"
-    assert known[0].record["location"] == "Org/Model"
+    assert known[0].record.slug == "org--model"
+    assert known[0].record.location == "Org/Model"
     assert find_checkpoint(known, "a@20") is known[1]
     assert find_checkpoint(known, "b") is known[2]
     with pytest.raises(ConfigError, match="2 checkpoints; known: a@3, a@20, b"):
@@ -217,7 +218,7 @@ def test_an_interrupted_run_resumes_with_the_same_bytes(
     load = module.load_model
 
     def dies_at_the_third(record: dict[str, Any], device: str) -> Any:
-        loaded.append(record["revision"])
+        loaded.append(record.revision)
         if len(loaded) == 3:
             raise KeyboardInterrupt
         return load(record, device)
@@ -228,7 +229,7 @@ def test_an_interrupted_run_resumes_with_the_same_bytes(
         token_losses(checkpoints, TEXTS, settings, tmp_path / "again", out)
     assert not out.exists()
     token_losses(checkpoints, TEXTS, settings, tmp_path / "again", out)
-    assert loaded[3:] == [item.record["revision"] for item in checkpoints[2:]], "finished checkpoints ran again"
+    assert loaded[3:] == [item.record.revision for item in checkpoints[2:]], "finished checkpoints ran again"
     assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     stated = [json.loads(Path(f"{path}.json").read_text()) for path in (out, tmp_path / "whole.parquet")]
     assert stated[0] == stated[1]

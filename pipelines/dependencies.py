@@ -1,0 +1,130 @@
+"""The code that each stage depends on, computed from what its script imports. `make deps` (`python -m
+pipelines.dependencies`) writes it into dvc.yaml; a test compares. Dependencies on data are written by hand, and another
+test compares them with the files that a stage opens."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from foretell.files import atomic
+from foretell.sources import only_a_docstring, source_files
+from lms import fingerprint
+
+DVC_FILE = Path("dvc.yaml")
+WIDTH = 120
+DATA = ("data/", "reports/")
+
+# Left out of every stage's dependencies, with the reason: none of them decides a byte of what a stage writes.
+PLUMBING = {
+    "foretell/errors.py": "the kinds of errors: a stage that fails writes nothing",
+    "foretell/files.py": "how a file is written whole, not what it holds",
+    "foretell/parallel.py": "where work runs: results come back in the order of the items, wherever that is",
+    "pipelines/params.py": "reads params.yaml, whose values are dependencies themselves (params)",
+    "pipelines/paths.py": "where files lie: the other dependencies and the outputs say it",
+    "pipelines/progress.py": "what is printed meanwhile; finished steps, kept for exactly the inputs they came from",
+    "pipelines/stage.py": "the stage's lock, its argument, and the form of an error",
+}
+
+# The stages that need a GPU depend on what decides a language model's numbers alone: the same list that makes the
+# fingerprints of their unfinished work (lms/fingerprint.py).
+GPU_STAGES = ("score", "sample", "tag")
+GPU_SCRIPTS = (
+    *(f"pipelines/stages/{stage}.py" for stage in GPU_STAGES),
+    "pipelines/__init__.py",
+    "pipelines/files.py",
+)
+
+
+def stage_script(command: str) -> str:
+    """The module that a stage's command runs: `python -m pipelines.stages.fit ${item.benchmark}`."""
+    found = re.search(r"-m (pipelines\.stages\.\w+)", command)
+    if found is None:
+        raise ValueError(f"dvc.yaml: cmd: {command!r} runs no module of pipelines.stages")
+    return found[1]
+
+
+def code_dependencies(root: Path, stage: str, command: str) -> list[str]:
+    """The stage's code as dvc.yaml lists it, sorted: files, and folders all of whose files are needed."""
+    leave_out, script = set(PLUMBING), stage_script(command)
+    if stage in GPU_STAGES:
+        leave_out |= {*fingerprint.PLUMBING, *GPU_SCRIPTS}
+    return _folders_where_whole(root, source_files(root, [script], leave_out))
+
+
+def _folders_where_whole(root: Path, files: set[str]) -> list[str]:
+    """`files`, with a folder in place of its files where it holds no other source."""
+    whole = set(files)
+    folders = sorted({parent for file in files for parent in Path(file).parents if parent != Path()}, reverse=True)
+    for folder in sorted(folders, key=lambda item: -len(item.parts)):
+        inside = {file for file in whole if file.startswith(f"{folder.as_posix()}/")}
+        there = {
+            path.relative_to(root).as_posix() for path in (root / folder).rglob("*.py") if not only_a_docstring(path)
+        }
+        covered = {file for file in there if any(file == item or file.startswith(f"{item}/") for item in inside)}
+        if len(there) > 1 and covered == there:
+            whole = (whole - inside) | {folder.as_posix()}
+    return sorted(whole)
+
+
+def computed(root: Path, document: dict[str, Any]) -> dict[str, list[str]]:
+    """Stage -> the code it depends on, for every stage of dvc.yaml."""
+    return {name: code_dependencies(root, name, stage["cmd"]) for name, stage in document["stages"].items()}
+
+
+def listed(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Stage -> the code that dvc.yaml lists: every dependency outside data/ and reports/."""
+    return {name: [dep for dep in stage["deps"] if not _is_data(dep)] for name, stage in document["stages"].items()}
+
+
+def _is_data(dependency: str) -> bool:
+    return dependency.startswith(DATA)
+
+
+def rewritten(root: Path, text: str) -> str:
+    """The text of dvc.yaml with the computed code in every stage's deps, after its data; all else stays as it is."""
+    document = YAML(typ="safe").load(text)
+    for stage, code in computed(root, document).items():
+        data = [dep for dep in document["stages"][stage]["deps"] if _is_data(dep)]
+        block = re.search(rf"^  {stage}:\n(?:(?:    .*)?\n)*?(    deps: \[[^\]]*\]\n)", text, re.MULTILINE)
+        if block is None:
+            raise ValueError(f"dvc.yaml: stage {stage}: expected a list `    deps: [...]`")
+        text = text[: block.start(1)] + _deps(data, code) + text[block.end(1) :]
+    return text
+
+
+def _deps(data: list[str], code: list[str]) -> str:
+    """The list as dvc.yaml holds it: data, then code from a line of its own on, wrapped at the line length."""
+    quoted = [[f'"{dep}"' if "$" in dep else dep for dep in part] for part in (data, code) if part]
+    indent = " " * len("    deps: [")
+    lines = [
+        line
+        for part in quoted
+        for line in textwrap.wrap(
+            ", ".join(part) + ",",
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    ]
+    return "    deps: [" + "\n".join(lines).strip().removesuffix(",") + "]\n"
+
+
+def main() -> None:
+    """Rewrite the code in dvc.yaml's deps."""
+    before = DVC_FILE.read_text(encoding="utf-8")
+    after = rewritten(Path(), before)
+    if after != before:
+        with atomic(DVC_FILE) as temporary:
+            temporary.write_text(after, encoding="utf-8")
+    print(f"{DVC_FILE}: {'rewritten' if after != before else 'up to date'}")
+
+
+if __name__ == "__main__":
+    main()
