@@ -125,7 +125,8 @@ def mauve(
     buckets: Annotated[int, typer.Option(help="k-means clusters; 0: a tenth of the texts", min=0)] = 0,
 ) -> None:
     """How near generated texts are to human ones: MAUVE over a local model's hidden states."""
-    from lms.checkpoints import find_checkpoint, find_device, read_checkpoints
+    from lms.checkpoints import find_checkpoint, read_checkpoints
+    from lms.machine import find_device
     from lms.mauve import mauve_score, text_features
     from lms.token_losses import read_texts
     from lms.weights import load_model
