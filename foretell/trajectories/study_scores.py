@@ -11,6 +11,7 @@ import pandas as pd
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
+from foretell.stats import Interval
 from foretell.trajectories import learning, perplexity, steering
 from foretell.trajectories.settings import TraceSettings
 
@@ -100,7 +101,7 @@ def _compare_predictors(rows: pd.DataFrame, s: TraceSettings) -> dict[str, pd.Da
     return {"predictors": pd.DataFrame(table), "predictor_differences": pd.DataFrame(differences)}
 
 
-def _spread(interval: perplexity.Interval, name: str = "difference") -> dict[str, float]:
+def _spread(interval: Interval, name: str = "difference") -> dict[str, float]:
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
