@@ -1,5 +1,5 @@
-"""Check that pyproject.toml, foretell/__init__.py, CHANGELOG.md and CITATION.cff give one version, and print what
-the changelog says of it (the notes of a release). Called with a tag, it also checks that the tag is that version. Uses
+"""Check that foretell/__init__.py (which pyproject.toml reads), CHANGELOG.md and CITATION.cff give one version, and print
+what the changelog says of it (the notes of a release). Called with a tag, it also checks that the tag is that version. Uses
 the standard library only, so that a release can be checked without an environment."""
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {
-    "pyproject.toml": r'^version = "(.+)"$',
     "foretell/__init__.py": r'^__version__ = "(.+)"$',
     "CITATION.cff": r"^version: (.+)$",
     "CHANGELOG.md": r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$",
