@@ -13,7 +13,14 @@ from numpy.typing import ArrayLike
 from foretell.arrays import Floats, Indices, finite
 from foretell.errors import ConfigError, DataError
 from foretell.mixtures.constraints import MixtureLimits, minimise, nearest_mixture
-from foretell.mixtures.predict import DomainLoss, ExponentialMixing, LinearMixing, TreeMixing, fit_predictor, mixtures
+from foretell.mixtures.predict import (
+    DomainLoss,
+    ExponentialMixing,
+    LinearMixing,
+    TreeMixing,
+    checked_mixtures,
+    fit_predictor,
+)
 from foretell.parallel import HERE, Spread
 from foretell.stats import Interval, distance, distances, percentile_interval, percentiles
 
@@ -68,7 +75,7 @@ def best_mixture(
         w = drawn[order[:n_averaged]].mean(axis=0)
     else:
         raise ConfigError(f"predictor {predictor.name!r} cannot be optimised; expected linear, exponential or lightgbm")
-    return describe(predictor, v, allowed, w)
+    return evaluate_mixture(predictor, v, allowed, w)
 
 
 def _importance(importance: ArrayLike) -> Floats:
@@ -85,10 +92,12 @@ def _losses(predictor: LinearMixing | ExponentialMixing, w: Floats) -> Floats:
     return np.asarray(predictor.floor_nats + np.exp(predictor.rates @ w))
 
 
-def describe(predictor: DomainLoss, importance: ArrayLike, allowed: MixtureLimits, weights: Floats) -> MixtureChoice:
-    """What `predictor` says of a mixture (n_domains,) beside the limits' reference mix."""
+def evaluate_mixture(
+    predictor: DomainLoss, importance: ArrayLike, allowed: MixtureLimits, weights: Floats
+) -> MixtureChoice:
+    """The loss that `predictor` gives a mixture (n_domains,), beside that of the limits' reference mix."""
     v = _importance(importance)
-    both = predictor.predict(mixtures(np.stack([weights, allowed.reference]))) @ v
+    both = predictor.predict(checked_mixtures(np.stack([weights, allowed.reference]))) @ v
     away = distance(allowed.kind, weights, allowed.reference)
     return MixtureChoice(np.asarray(weights), float(both[0]), float(both[1]), away)
 
@@ -151,7 +160,7 @@ class _Refit:
     def __call__(self, pick: Indices) -> tuple[Floats, float, float]:
         refit = fit_predictor(self.name, self.weights[pick], self.losses_nats[pick])
         best = best_mixture(refit, self.importance, self.allowed, self.n_candidates, self.n_averaged, self.seed)
-        here = describe(refit, self.importance, self.allowed, self.chosen)
+        here = evaluate_mixture(refit, self.importance, self.allowed, self.chosen)
         return best.weights, here.loss_nats, here.reference_loss_nats - here.loss_nats
 
 
@@ -177,7 +186,7 @@ def choice_spread(
     """
     if n_refits < 5:
         raise DataError(f"n_refits: {n_refits}, a spread needs at least 5")
-    w, v = mixtures(weights), _importance(importance)
+    w, v = checked_mixtures(weights), _importance(importance)
     y = finite("losses_nats", losses_nats, (len(w), len(v)))
     wanted = v > 0  # losses that do not count are not refitted
     rng = np.random.default_rng(seed)
@@ -223,7 +232,7 @@ def smallest_change(
     if not isinstance(predictor, LinearMixing | ExponentialMixing):
         raise ConfigError(f"predictor {predictor.name!r} has no gradient; use linear or exponential")
     v = _importance(importance)
-    w0 = mixtures(np.asarray(start, dtype=np.float64)[None])[0]
+    w0 = checked_mixtures(np.asarray(start, dtype=np.float64)[None])[0]
     asked = float(finite("reduction_nats", [reduction_nats], (1,), np.nextafter(0.0, 1.0))[0])
     smooth = predictor
     before = float(_losses(smooth, w0) @ v)

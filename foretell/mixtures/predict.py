@@ -25,7 +25,7 @@ LIGHTGBM = {"objective": "regression", "learning_rate": 0.01, "verbose": -1, "nu
 N_TREES = 1000
 
 
-def mixtures(weights: ArrayLike, n_domains: int | None = None) -> Floats:
+def checked_mixtures(weights: ArrayLike, n_domains: int | None = None) -> Floats:
     """`weights` (n, n_domains) as shares that sum to 1 a row; sums within 0.01 of 1 (rounded tables) are rescaled.
 
     Raises DataError on NaN, negative weights, or sums further off (percent instead of fractions, say).
@@ -61,8 +61,8 @@ class LinearMixing:
     name: str = "linear"
 
     def predict(self, weights: ArrayLike) -> Floats:
-        """Losses (n, n_losses), nats; raises DataError as `mixtures` does."""
-        return np.asarray(mixtures(weights, self.coefficients.shape[1]) @ self.coefficients.T)
+        """Losses (n, n_losses), nats; raises DataError as `checked_mixtures` does."""
+        return np.asarray(checked_mixtures(weights, self.coefficients.shape[1]) @ self.coefficients.T)
 
     def gradient(self, weights: Floats) -> Floats:
         """The coefficients, wherever `weights` is."""
@@ -79,8 +79,8 @@ class ExponentialMixing:
     name: str = "exponential"
 
     def predict(self, weights: ArrayLike) -> Floats:
-        """Losses (n, n_losses), nats; raises DataError as `mixtures` does."""
-        return np.asarray(self.floor_nats + np.exp(mixtures(weights, self.rates.shape[1]) @ self.rates.T))
+        """Losses (n, n_losses), nats; raises DataError as `checked_mixtures` does."""
+        return np.asarray(self.floor_nats + np.exp(checked_mixtures(weights, self.rates.shape[1]) @ self.rates.T))
 
     def gradient(self, weights: Floats) -> Floats:
         """t_ij exp(sum over j of t_ij w_j)."""
@@ -96,8 +96,8 @@ class TreeMixing:
     name: str = "lightgbm"
 
     def predict(self, weights: ArrayLike) -> Floats:
-        """Losses (n, n_losses), nats; raises DataError as `mixtures` does."""
-        w = mixtures(weights, self.n_domains)
+        """Losses (n, n_losses), nats; raises DataError as `checked_mixtures` does."""
+        w = checked_mixtures(weights, self.n_domains)
         return np.column_stack([booster.predict(w, num_threads=1) for booster in self.boosters])
 
 
@@ -172,7 +172,7 @@ def fit_predictor(name: str, weights: ArrayLike, losses_nats: ArrayLike) -> Doma
 
 
 def _table(weights: ArrayLike, losses: ArrayLike) -> tuple[Floats, Floats]:
-    w = mixtures(weights)
+    w = checked_mixtures(weights)
     y = finite("losses_nats", losses, (len(w), None))
     if len(w) < w.shape[1]:
         raise DataError(f"{len(w)} mixtures of {w.shape[1]} domains; at least as many mixtures as domains are needed")
@@ -207,7 +207,7 @@ def rank_predictors(
     `weights` (n, n_domains) and `losses_nats` (n, n_losses) must not have been fitted on. Correlations are NaN where
     the losses or predictions do not vary. Raises DataError on bad arrays or names that do not match.
     """
-    w = mixtures(weights)
+    w = checked_mixtures(weights)
     y = finite("losses_nats", losses_nats, (len(w), len(loss_names)))
     if len(w) < 3 or n_bootstrap < 100:
         raise DataError(f"{len(w)} held-out mixtures, {n_bootstrap} resamples; at least 3 and 100 are needed")

@@ -11,14 +11,14 @@ from scipy import stats
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
-from foretell.mixtures.choose import best_mixture, choice_spread, describe, importance_of, smallest_change
+from foretell.mixtures.choose import best_mixture, choice_spread, evaluate_mixture, importance_of, smallest_change
 from foretell.mixtures.constraints import MixtureLimits, limits, repetition_bounds
 from foretell.mixtures.predict import (
     PREDICTORS,
     DomainLoss,
     Transfer,
+    checked_mixtures,
     fit_predictor,
-    mixtures,
     rank_predictors,
     transfer_check,
 )
@@ -115,7 +115,7 @@ def _best(
                             "most_by_repetition": allowed.high[i], "weight": choice.weights[i],
                             "weight_low": spread.weights_low[i], "weight_high": spread.weights_high[i]})  # fmt: skip
         for judge, other in fitted.items():
-            said = describe(other, importance, allowed, choice.weights)
+            said = evaluate_mixture(other, importance, allowed, choice.weights)
             row = {"chosen_by": name, "judged_by": judge, "distance": said.distance, "loss_nats": said.loss_nats,
                    "natural_loss_nats": said.reference_loss_nats,
                    "gain_nats": said.reference_loss_nats - said.loss_nats}  # fmt: skip
@@ -143,7 +143,7 @@ def _changes(
             row = {"target": target, "reduction_nats": reduction, "distance_tv": found.distance,
                    "largest_reduction_nats": found.largest_reduction_nats, "reason": found.reason}  # fmt: skip
             if not found.reason:
-                said = describe(fitted["lightgbm"], importance, allowed, found.weights)
+                said = evaluate_mixture(fitted["lightgbm"], importance, allowed, found.weights)
                 row["reduction_by_lightgbm_nats"] = said.reference_loss_nats - said.loss_nats
                 moves = found.weights - natural
                 row |= {"most_added": names[int(moves.argmax())], "added": float(moves.max()),
@@ -160,7 +160,7 @@ def _frontier(
     for most in s.max_distance * np.linspace(0.1, 1.5, 8):
         allowed = limits(natural, high=high, kind=s.kind, max_distance=float(most))
         choice = best_mixture(fitted["exponential"], importance, allowed)
-        trees = describe(fitted["lightgbm"], importance, allowed, choice.weights)
+        trees = evaluate_mixture(fitted["lightgbm"], importance, allowed, choice.weights)
         rows.append({"max_distance": most, "distance": choice.distance,
                      "gain_exponential_nats": choice.reference_loss_nats - choice.loss_nats,
                      "gain_lightgbm_nats": trees.reference_loss_nats - trees.loss_nats})  # fmt: skip
@@ -168,7 +168,7 @@ def _frontier(
 
 
 def _own_weight(losses: pd.DataFrame, targets: list[str]) -> pd.DataFrame:
-    w = pd.DataFrame(mixtures(losses[[c for c in losses.columns if c.startswith(WEIGHT)]].to_numpy()),
+    w = pd.DataFrame(checked_mixtures(losses[[c for c in losses.columns if c.startswith(WEIGHT)]].to_numpy()),
                      columns=[c for c in losses.columns if c.startswith(WEIGHT)])  # fmt: skip
     rows = []
     for target in targets:

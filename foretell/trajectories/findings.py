@@ -14,7 +14,7 @@ from foretell.trajectories import findings_scores as scores
 from foretell.trajectories.verdict import FU, NOT_TESTABLE, XIA, Finding
 
 
-def findings(tables: Mapping[str, pd.DataFrame], alpha: float = 0.05) -> list[Finding]:
+def check_findings(tables: Mapping[str, pd.DataFrame], alpha: float = 0.05) -> list[Finding]:
     """The findings table from the tables of `study.trace`, in a fixed order; raises DataError when one is missing."""
     needed = ("stage_shares", "overlap", "double_descent", "item_distance", "jumps", "mean_scores", "perplexities",
               "predictor_differences", "matched_gaps", "size_steps", "learning", "code_length")  # fmt: skip

@@ -13,7 +13,7 @@ from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.trajectories import learning, perplexity, trends
 from foretell.trajectories.descent import double_descent, rise_then_fall
-from foretell.trajectories.findings import findings
+from foretell.trajectories.findings import check_findings
 from foretell.trajectories.settings import TraceSettings
 from foretell.trajectories.study_scores import study_checkpoints
 from foretell.trajectories.verdict import Finding
@@ -39,7 +39,7 @@ def trace(items: pd.DataFrame, checkpoints: pd.DataFrame, curves: pd.DataFrame, 
     tables = study_items(trajectories, columns, sizes, settings)
     tables |= study_checkpoints(checkpoints, settings)
     tables |= study_curves(curves, settings)
-    return Trace(tables, findings(tables, settings.alpha))
+    return Trace(tables, check_findings(tables, settings.alpha))
 
 
 def item_trajectories(

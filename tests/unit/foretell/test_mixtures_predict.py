@@ -5,11 +5,11 @@ from foretell.errors import ConfigError, DataError
 from foretell.mixtures.predict import (
     ExponentialMixing,
     LinearMixing,
+    checked_mixtures,
     fit_exponential,
     fit_linear,
     fit_predictor,
     fit_trees,
-    mixtures,
     rank_predictors,
     transfer_check,
 )
@@ -23,11 +23,11 @@ def draw(n: int, n_domains: int = 3, seed: int = 0) -> np.ndarray:
 
 
 def test_rounded_weights_are_rescaled_and_percent_is_refused() -> None:
-    np.testing.assert_allclose(mixtures([[0.501, 0.501]]), [[0.5, 0.5]])
+    np.testing.assert_allclose(checked_mixtures([[0.501, 0.501]]), [[0.5, 0.5]])
     with pytest.raises(DataError, match="row 1 sums to 100"):
-        mixtures([[0.5, 0.5], [40.0, 60.0]])
+        checked_mixtures([[0.5, 0.5], [40.0, 60.0]])
     with pytest.raises(DataError, match="weights"):
-        mixtures([[1.5, -0.5]])
+        checked_mixtures([[1.5, -0.5]])
 
 
 def test_linear_gives_its_coefficients_back() -> None:

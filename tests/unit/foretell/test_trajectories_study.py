@@ -6,7 +6,7 @@ import pytest
 
 from foretell.errors import DataError
 from foretell.trajectories import figures
-from foretell.trajectories.findings import findings
+from foretell.trajectories.findings import check_findings
 from foretell.trajectories.settings import TraceSettings
 from foretell.trajectories.study import item_trajectories, study_curves, trace
 from foretell.trajectories.verdict import CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE, findings_table
@@ -129,7 +129,7 @@ def test_broken_tables_are_refused() -> None:
     with pytest.raises(DataError, match="losses_nats"):
         study_curves(curves.assign(loss_nats=np.nan), SETTINGS)
     with pytest.raises(DataError, match="tables without rows"):
-        findings({})
+        check_findings({})
     with pytest.raises(DataError, match="none given"):
         findings_table([])
 
