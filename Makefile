@@ -72,8 +72,9 @@ deps: $(VENV)/.core  ## write the code that each stage imports into dvc.yaml
 	$(BIN)/python -m pipelines.dependencies
 
 bench: $(VENV)/.dev  ## speed, measured side by side on this machine
-	$(BIN)/python -m benchmarks.measure_speed
-	$(BIN)/python -m benchmarks.measure_scale
+	$(BIN)/python -m benchmarks.engine_speed
+	$(BIN)/python -m benchmarks.engine_scaling
+	$(BIN)/python -m benchmarks.text_features
 
 paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 10 seeds to select) in .paper/
 	rm -rf .paper && git clone -q . .paper

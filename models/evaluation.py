@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -18,21 +19,11 @@ from foretell.engine import Cell
 from foretell.parallel import Spread
 from models.baselines import baselines, power_law
 from models.catalogue import Entry
-from models.learners import LEARNERS, Learner
-from models.nested import (
-    Fold,
-    NestedResult,
-    Offset,
-    Protocol,
-    Splits,
-    cell_errors,
-    choose_cells,
-    fold_errors,
-    nested_cv,
-    refit_predict,
-)
-from models.problem import Task
+from models.learners import LEARNERS
+from models.nested import NestedResult, cell_errors, choose_cells, fold_errors, nested_cv, refit_predict
+from models.problem import Baseline, Problem, Task
 from models.schemes import Scheme
+from models.splits import Fold, Protocol, Splits
 
 Array = NDArray[np.float64]
 Setting = dict[str, float | int]
@@ -91,26 +82,17 @@ def evaluate(
             if scheme not in schemes_of(entry):
                 continue
             if entry.learner is None:
-                results[entry, scheme] = baseline_cv(task.scores, splits[scheme], by_baseline[entry])
-                on_done(f"{entry.title}, {scheme.label}")
-                continue
-            columns = task.columns(names)
-            if entry.cross_check_of is not None:
-                work = _CrossCheck(columns, task.scores, plan.protocol, LEARNERS[entry.learner])
-                outcome = Outcome.joined(spread.without_gil.map(work, [[split] for split in splits[scheme]]))
-            elif scheme is Scheme.RANDOM:
-                offset = by_baseline[entry.offset] if entry.offset else None
-                grid = _Grid(
-                    study_name(task, entry, columns, plan), columns, task.scores, splits[scheme], plan.protocol, offset
-                )
-                outcome = grid.search(search, spread)
+                outcome = baseline_cv(task.scores, splits[scheme], by_baseline[entry])
             else:
                 offset = by_baseline[entry.offset] if entry.offset else None
-                outcome = Outcome.of(
-                    nested_cv(
-                        columns, task.scores, splits[scheme], plan.protocol, offset=offset, n_threads=spread.n_workers
-                    )
-                )
+                learner = LEARNERS[entry.learner]
+                problem = task.problem(names, splits[scheme], plan.protocol, learner=learner, offset=offset)
+                if entry.cross_check_of is not None:
+                    outcome = _spread_over_seeds(problem, spread)
+                elif scheme is Scheme.RANDOM:
+                    outcome = tune(problem, study_name(task, entry, problem), search, spread)
+                else:
+                    outcome = Outcome.of(nested_cv(problem, spread.n_workers))
             results[entry, scheme] = outcome
             on_done(f"{entry.title}, {scheme.label}")
     return _frames(task, results, splits, plan.protocol)
@@ -130,22 +112,16 @@ class Outcome:
         """The outcome of a nested cross-validation."""
         return cls(result.fold_mae, result.predictions, result.cell)
 
-    @classmethod
-    def joined(cls, parts: Sequence[NestedResult]) -> Outcome:
-        """One outcome of parts over consecutive seeds."""
-        names = ("fold_mae", "predictions", "cell")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
 
 def _folds(splits: Iterable[Splits], inner: bool) -> Iterator[Fold]:
-    """The outer folds, and the inner ones where they are asked for."""
+    """The outer folds, and the inner ones with `inner`."""
     for split in splits:
         yield from split.outer
         if inner:
             yield from chain(*split.inner)
 
 
-def baseline_cv(scores: Array, splits: Sequence[Splits], baseline: Offset) -> Outcome:
+def baseline_cv(scores: Array, splits: Sequence[Splits], baseline: Baseline) -> Outcome:
     """Out-of-fold errors of a predictor without a grid, on the same outer folds."""
     predictions = np.full((len(splits), len(scores)), np.nan)
     for seed, split in enumerate(splits):
@@ -154,64 +130,35 @@ def baseline_cv(scores: Array, splits: Sequence[Splits], baseline: Offset) -> Ou
     return Outcome(fold_errors(scores, predictions, splits), predictions, None)
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Nested cross-validation whose grid a study holds."""
+def tune(problem: Problem, study: str, search: Search, spread: Spread) -> Outcome:
+    """Nested cross-validation whose grid a study holds: evaluate every cell, choose per seed and outer fold, refit,
+    predict."""
+    chunks = np.array_split(np.arange(len(problem.splits)), min(len(problem.splits), spread.n_workers))
+    batches = [problem.with_splits([problem.splits[i] for i in chunk]) for chunk in chunks]
 
-    study: str
-    columns: Array
-    scores: Array
-    splits: Sequence[Splits]
-    protocol: Protocol
-    offset: Offset | None
+    def errors_of(setting: Setting) -> Array:
+        cell = Cell(float(setting["learning_rate"]), int(setting["max_depth"]), int(setting["n_estimators"]))
+        return np.concatenate(spread.map(partial(cell_errors, cell=cell), batches))
 
-    def search(self, search: Search, spread: Spread) -> Outcome:
-        """Evaluate every cell, choose per seed and outer fold, refit, predict."""
-        chunks = np.array_split(np.arange(len(self.splits)), min(len(self.splits), spread.n_workers))
-        batches = [[self.splits[i] for i in chunk] for chunk in chunks]
-
-        def errors_of(setting: Setting) -> Array:
-            scorer = _CellScorer(self.columns, self.scores, self.protocol, _cell(setting), self.offset)
-            return np.concatenate(spread.map(scorer, batches))
-
-        inner = search(self.study, [cell._asdict() for cell in self.protocol.cells], errors_of)
-        chosen = choose_cells(inner)
-        predictions = refit_predict(self.columns, self.scores, self.splits, self.protocol, chosen, offset=self.offset)
-        return Outcome(fold_errors(self.scores, predictions, self.splits), predictions, chosen)
+    inner = search(study, [cell._asdict() for cell in problem.protocol.cells], errors_of)
+    chosen = choose_cells(inner)
+    predictions = refit_predict(problem, chosen)
+    return Outcome(fold_errors(problem.y, predictions, problem.splits), predictions, chosen)
 
 
-def _cell(setting: Setting) -> Cell:
-    return Cell(float(setting["learning_rate"]), int(setting["max_depth"]), int(setting["n_estimators"]))
-
-
-@dataclass(frozen=True)
-class _CellScorer:
-    columns: Array
-    scores: Array
-    protocol: Protocol
-    cell: Cell
-    offset: Offset | None
-
-    def __call__(self, splits: list[Splits]) -> Array:
-        return cell_errors(self.columns, self.scores, splits, self.protocol, self.cell, offset=self.offset)
-
-
-def study_name(task: Task, predictor: Entry, columns: Array, plan: Plan) -> str:
-    """A study's name: it changes with the data, the features and the protocol, so that shared studies never mix."""
-    content = hashlib.sha256(np.ascontiguousarray(columns).tobytes() + task.scores.tobytes())
-    content.update(repr((plan.protocol, plan.n_seeds[Scheme.RANDOM])).encode())
+def study_name(task: Task, predictor: Entry, problem: Problem) -> str:
+    """A study's name: it changes with the data, the features, the seeds and the protocol, so that shared studies never
+    mix."""
+    content = hashlib.sha256(np.ascontiguousarray(problem.x).tobytes() + problem.y.tobytes())
+    content.update(repr((problem.protocol, len(problem.splits))).encode())
     return f"{task.benchmark}-{predictor.name}-{content.hexdigest()[:16]}"
 
 
-@dataclass(frozen=True)
-class _CrossCheck:
-    columns: Array
-    scores: Array
-    protocol: Protocol
-    learner: Learner
-
-    def __call__(self, splits: list[Splits]) -> NestedResult:
-        return nested_cv(self.columns, self.scores, splits, self.protocol, learner=self.learner)
+def _spread_over_seeds(problem: Problem, spread: Spread) -> Outcome:
+    """Nested cross-validation with each seed a piece of work by itself, in processes: LightGBM holds the interpreter's
+    lock too long for threads."""
+    by_seed = [problem.with_splits([split]) for split in problem.splits]
+    return Outcome.of(NestedResult.joined(spread.without_gil.map(nested_cv, by_seed)))
 
 
 def _frames(

@@ -1,5 +1,5 @@
-"""Why a predictor says what it says: exact tree SHAP of held-out rows, over folds and seeds. Each row is explained by
-a booster that never saw it, so the values describe what the predictor generalises, not what it memorised."""
+"""What a predictor's answers are made of: exact tree SHAP of held-out rows, over folds and seeds. Each row is explained
+by a booster that was not trained on it, so the values describe what the predictor generalises, not what it recalls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foretell.answering.boosters import contributions, train_booster
+from foretell.answering.boosters import contributions
 from foretell.engine import Cell
-from models.nested import Splits
+from models.boosters import train_booster
 from models.problem import Task
+from models.splits import Splits
 
 Array = NDArray[np.float64]
 

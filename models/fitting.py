@@ -14,15 +14,16 @@ from sklearn.model_selection import KFold
 from xgboost import Booster
 
 from features.schema import BENCHMARKS, SCORE_BOUNDS
-from foretell.answering.boosters import predict_rows, train_booster
+from foretell.answering.boosters import predict_rows
 from foretell.answering.card import Card
 from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, coverage
 from foretell.answering.predictor import FINAL, fold_file
 from foretell.answering.support import Support
 from foretell.engine import Cell
-from models.learners import LEARNERS
-from models.nested import Fold, Protocol, Splits, cell_errors, nested_cv
-from models.problem import Task
+from models.boosters import train_booster
+from models.nested import cell_errors, nested_cv
+from models.problem import Problem, Task
+from models.splits import Fold, Protocol, Splits, deal_families, number_families
 
 Array = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ def card(task: Task, predictor: str, features: Sequence[str], fitted: Fitted, le
 def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n_folds: int) -> Fitted:
     """Choose the cell with the lowest mean error over `n_seeds` searches on all models, fit it with XGBoost."""
     columns = task.columns(features)
-    cell = best_cell(columns, task.scores, protocol, n_seeds)
+    cell = best_cell(task, features, protocol, n_seeds)
     boosters: list[Booster] = []
     training = pd.DataFrame({"model_id": task.model_ids, "actual": task.scores})
     for prefix, fold_of_row in zip(CALIBRATION_FOLDS, calibration_folds(task.families, n_folds), strict=True):
@@ -96,34 +97,31 @@ def support_of(task: Task, features: Sequence[str], columns: Array, rows: NDArra
     return Support(columns[rows], described, tuple(np.array(task.model_ids)[rows]))
 
 
-def best_cell(columns: Array, scores: Array, protocol: Protocol, n_seeds: int) -> Cell:
+def best_cell(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int) -> Cell:
     """The cell with the lowest mean error over inner folds of all rows, over seeds; the first of equals."""
-    rows = np.arange(len(scores))
+    rows = np.arange(len(task.scores))
     splits = []
     for seed in range(n_seeds):
         parts = KFold(protocol.inner_folds, shuffle=True, random_state=seed).split(rows)
         inner = tuple(Fold(train, test) for train, test in parts)
         everything = Fold(rows, rows[:0])
         splits.append(Splits(seed, len(rows), (everything,), (inner,), (rows[:0],)))
-    means = [cell_errors(columns, scores, splits, protocol, cell).mean() for cell in protocol.cells]
+    problem = task.problem(features, splits, protocol)
+    means = [cell_errors(problem, cell).mean() for cell in protocol.cells]
     return protocol.cells[int(np.argmin(means))]
 
 
-def calibration_folds(families: Sequence[Hashable], n_folds: int, seed: int = 0) -> list[NDArray[np.intp]]:
-    """Each row's calibration fold [n], twice: in shuffled folds, and in folds of whole families (dealt in shuffled
-    order to the fold with the fewest rows; as many folds as families when there are fewer of them)."""
+def calibration_folds(families: Sequence[Hashable], n_folds: int, seed: int = 0) -> list[NDArray[np.int64]]:
+    """Each row's calibration fold [n], twice: in shuffled folds, and in folds of whole families (as many folds as
+    families when there are fewer of them than `n_folds`)."""
     n = len(families)
-    shuffled = np.empty(n, dtype=np.intp)
+    shuffled = np.empty(n, dtype=np.int64)
     for fold, (_, out) in enumerate(KFold(min(n_folds, n), shuffle=True, random_state=seed).split(np.empty(n))):
         shuffled[out] = fold
-    names = {name: index for index, name in enumerate(dict.fromkeys(families))}
-    family = np.array([names[name] for name in families], dtype=np.intp)
-    filled, dealt = np.zeros(min(n_folds, len(names)), dtype=np.intp), np.empty(n, dtype=np.intp)
-    for one in np.random.default_rng(seed).permutation(len(names)):
-        chosen = int(np.argmin(filled))
-        dealt[family == one] = chosen
-        filled[chosen] += int((family == one).sum())
-    return [shuffled, dealt]
+    family = number_families(families)
+    sizes = np.bincount(family)
+    dealt = deal_families(sizes, min(n_folds, sizes.size), np.random.default_rng(seed))
+    return [shuffled, dealt[family]]
 
 
 def measure_coverage(
@@ -132,35 +130,36 @@ def measure_coverage(
     """Coverage and mean width of the intervals on the test parts of `splits`: in every outer training part the cell is
     chosen inside, the calibration models are fitted on its folds, and their intervals are held against unseen scores.
     """
-    columns = task.columns(features)
-    chosen = nested_cv(columns, task.scores, splits, protocol).cell
+    problem = task.problem(features, splits, protocol)
+    chosen = nested_cv(problem).cell
     parts: list[tuple[Array, Array, Array]] = []
-    for seed, split in enumerate(splits):
-        for index, fold in enumerate(split.outer):
-            cell = protocol.cells[int(chosen[seed, index])]
-            low, high = _interval_of(task, features, columns, fold, cell, n_folds, level)
+    for split, cells in zip(problem.splits, chosen, strict=True):
+        for fold, cell in zip(split.outer, cells, strict=True):
+            calibration, predictions = _calibrate(task, features, problem, fold, protocol.cells[int(cell)], n_folds)
+            distances = support_of(task, features, problem.x, fold.train).nearest_distance(problem.x[fold.test])
+            low, high = calibration.interval(predictions, distances, level)
             parts.append((task.scores[fold.test], low, high))
     actual, low, high = (np.concatenate(values) for values in zip(*parts, strict=True))
     return {"coverage": coverage(actual, low, high), "mean_width": float(np.mean(high - low))}
 
 
-def _interval_of(
-    task: Task, features: Sequence[str], columns: Array, fold: Fold, cell: Cell, n_folds: int, level: float
-) -> tuple[Array, Array]:
-    """Interval bounds of the fold's test rows, calibrated inside its training part."""
-    learner = LEARNERS["engine"]
-    table, every = learner.prepare(columns), np.arange(columns.shape[1])
+def _calibrate(
+    task: Task, features: Sequence[str], problem: Problem, fold: Fold, cell: Cell, n_folds: int
+) -> tuple[Calibration, Array]:
+    """Calibration inside the fold's training part: residuals and distances of its rows, and the predictions
+    [calibration folds, test rows] for the fold's test rows of the models that each leave one calibration fold out."""
+    learner = problem.learner
+    table, every = learner.prepare(problem.x), np.arange(problem.x.shape[1])
     predictions: list[Array] = []
     residuals, distances, numbers = [], [], []
     for fold_of_row in calibration_folds([task.families[row] for row in fold.train], n_folds):
         for part in range(fold_of_row.max() + 1):
             known, out = fold.train[fold_of_row != part], fold.train[fold_of_row == part]
-            asked = np.concatenate([out, fold.test])
-            predicted = learner.predict(table, every, task.scores, known, asked, [cell])[0].astype(np.float64)
+            rows = np.concatenate([out, fold.test])
+            predicted = learner.predict(table, every, task.scores, known, rows, [cell])[0].astype(np.float64)
             residuals.append(np.abs(task.scores[out] - predicted[: len(out)]))
-            distances.append(support_of(task, features, columns, known).nearest_distance(columns[out]))
+            distances.append(support_of(task, features, problem.x, known).nearest_distance(problem.x[out]))
             numbers.append(np.full(len(out), len(predictions)))
             predictions.append(predicted[len(out) :])
-    asked_distances = support_of(task, features, columns, fold.train).nearest_distance(columns[fold.test])
     calibration = Calibration(np.concatenate(numbers), np.concatenate(residuals), np.concatenate(distances))
-    return calibration.interval(np.array(predictions), asked_distances, level)
+    return calibration, np.array(predictions)

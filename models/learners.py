@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from foretell import engine
 from foretell.engine import Cell, FloatArray, FoldRows, IndexArray
+from models.catalogue import LearnerName
 
 
 class Learner(Protocol):
     """Trains the cells of a grid on some rows of a table and predicts others."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> LearnerName: ...
 
     def prepare(self, x: FloatArray) -> Any:
         """What `predict` needs of the table `x` [n, f] (NaN = missing), made once for all training sets and columns."""
@@ -53,8 +54,8 @@ class FoldByFold:
             train = folds.train[folds.train_starts[f] : folds.train_starts[f + 1]]
             test = folds.test[folds.test_starts[f] : folds.test_starts[f + 1]]
             predicted = self.predict(table, columns, target, train, test, cells)
-            off = np.abs(predicted.astype(np.float64) - target[test])
-            errors[:, f] = np.cumsum(off, axis=1)[:, -1] / test.size
+            absolute = np.abs(predicted.astype(np.float64) - target[test])
+            errors[:, f] = np.cumsum(absolute, axis=1)[:, -1] / test.size
         return errors
 
 
@@ -73,7 +74,7 @@ class EngineLearner:
     binning the engine does not copy; predictions are XGBoost's either way.
     """
 
-    name: str = "engine"
+    name: LearnerName = "engine"
 
     def prepare(self, x: FloatArray) -> EngineTable:
         return EngineTable(engine.rank_table(x), np.asarray(x, dtype=np.float32))
@@ -112,7 +113,7 @@ def _trees_by_ensemble(cells: Sequence[Cell]) -> dict[tuple[float, int], int]:
 class XGBoostLearner(FoldByFold):
     """XGBoost, one thread: the library of record, and the learner for tables too large for the engine."""
 
-    name: str = "xgboost"
+    name: LearnerName = "xgboost"
 
     def prepare(self, x: FloatArray) -> NDArray[np.float32]:
         return np.asarray(x, dtype=np.float32)
@@ -129,17 +130,17 @@ class XGBoostLearner(FoldByFold):
         import xgboost
 
         picked = table[:, columns]
-        known = xgboost.DMatrix(picked[train], np.asarray(y, dtype=np.float32)[train], nthread=1)
-        asked = xgboost.DMatrix(picked[test], nthread=1)
+        training = xgboost.DMatrix(picked[train], np.asarray(y, dtype=np.float32)[train], nthread=1)
+        queries = xgboost.DMatrix(picked[test], nthread=1)
         boosters = {
             (rate, depth): xgboost.train(
-                {"tree_method": "hist", "learning_rate": rate, "max_depth": depth, "nthread": 1}, known, n_trees
+                {"tree_method": "hist", "learning_rate": rate, "max_depth": depth, "nthread": 1}, training, n_trees
             )
             for (rate, depth), n_trees in _trees_by_ensemble(cells).items()
         }
         return np.stack(
             [
-                boosters[cell.learning_rate, cell.max_depth].predict(asked, iteration_range=(0, cell.n_estimators))
+                boosters[cell.learning_rate, cell.max_depth].predict(queries, iteration_range=(0, cell.n_estimators))
                 for cell in cells
             ]
         )
@@ -149,7 +150,7 @@ class XGBoostLearner(FoldByFold):
 class LightGBMLearner(FoldByFold):
     """LightGBM as the cross-check: the same grid, leaves down to one row, as many leaves as the depth allows."""
 
-    name: str = "lightgbm"
+    name: LearnerName = "lightgbm"
 
     def prepare(self, x: FloatArray) -> NDArray[np.float64]:
         return np.asarray(x, dtype=np.float64)
@@ -166,7 +167,7 @@ class LightGBMLearner(FoldByFold):
         import lightgbm
 
         picked, target = table[:, columns], np.asarray(y)[train]
-        known = lightgbm.Dataset(
+        training = lightgbm.Dataset(
             picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}, free_raw_data=False
         )
         boosters = {
@@ -183,7 +184,7 @@ class LightGBMLearner(FoldByFold):
                     "seed": 0,
                     "verbosity": -1,
                 },
-                known,
+                training,
                 num_boost_round=n_trees,
                 keep_training_booster=True,  # else a third of the time goes into writing and reading the model as text
             )
@@ -203,4 +204,5 @@ class LightGBMLearner(FoldByFold):
 
 
 ENGINE = EngineLearner()
-LEARNERS: dict[str, Learner] = {learner.name: learner for learner in (ENGINE, XGBoostLearner(), LightGBMLearner())}
+_ALL: tuple[Learner, ...] = (ENGINE, XGBoostLearner(), LightGBMLearner())
+LEARNERS: dict[LearnerName, Learner] = {learner.name: learner for learner in _ALL}

@@ -51,7 +51,7 @@ class Splits:
 def random_splits(n: int, seed: int, protocol: Protocol) -> Splits:
     """Shuffled K-folds over `n` rows, seeded by `seed` on both levels, as scikit-learn's KFold makes them.
 
-    Made once per seed and kept, because a selection asks for the same ones thousands of times; do not write into them.
+    Made once per seed and kept, because a selection needs the same ones thousands of times; do not write into them.
     With a holdout, scikit-learn's train_test_split takes that share out of each outer training part; it is never used.
     Raises DataError where there are too few rows for the folds.
     """
@@ -74,30 +74,42 @@ def random_splits(n: int, seed: int, protocol: Protocol) -> Splits:
     return Splits(seed, n, tuple(outer), tuple(inner), tuple(set_aside))
 
 
+def number_families(groups: Sequence[Hashable]) -> Indices:
+    """Each row's family as a number [n], from 0 in the order of first appearance."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(groups))}
+    return np.asarray([numbers[name] for name in groups], dtype=np.int64)
+
+
+def deal_families(sizes: Indices, n_folds: int, rng: np.random.Generator) -> Indices:
+    """The fold of each family: in an order shuffled by `rng`, each goes to the fold with the fewest rows so far (the
+    first of equals), so that no fold stays empty where there are at least as many families as folds.
+
+    `sizes` holds each family's number of rows. scikit-learn's group K-folds deal differently (the largest groups first,
+    or without regard to size), which would change every recorded error.
+    """
+    n_rows = np.zeros(n_folds, dtype=np.int64)
+    fold_of = np.empty(sizes.size, dtype=np.int64)
+    for position in rng.permutation(sizes.size):
+        fold_of[position] = np.argmin(n_rows)
+        n_rows[fold_of[position]] += sizes[position]
+    return fold_of
+
+
 def family_splits(groups: Sequence[Hashable], seed: int, protocol: Protocol) -> Splits:
     """Nested folds in which every family lies whole on one side, on both levels and in the part set aside.
 
-    `groups` [n] names each row's family. Families are shuffled by the seed and dealt, one after the other, to the fold
-    with the fewest rows so far; those that still fit into the holdout's share are set aside in such an order. Raises
-    DataError where there are fewer families than folds.
+    `groups` [n] names each row's family. Families are dealt by `deal_families`; those that still fit into the holdout's
+    share are set aside in an order shuffled by the seed. Raises DataError where there are fewer families than folds.
     """
-    names = {name: k for k, name in enumerate(dict.fromkeys(groups))}
-    family = np.asarray([names[name] for name in groups], dtype=np.int64)
+    family = number_families(groups)
 
     def folds(rows: Indices, k: int, rng: np.random.Generator) -> Iterator[Fold]:
         ids, sizes = np.unique(family[rows], return_counts=True)
         if ids.size < k:
             raise DataError(f"{ids.size} families cannot make {k} folds that hold whole families: lower the folds")
-        filled = np.zeros(k, dtype=np.int64)
-        fold_of = np.empty(len(names), dtype=np.int64)
-        for position in rng.permutation(ids.size):
-            # an empty fold first, so that none stays empty
-            chosen = int(np.argmin(filled))
-            fold_of[ids[position]] = chosen
-            filled[chosen] += sizes[position]
+        fold_of_row = deal_families(sizes, k, rng)[np.searchsorted(ids, family[rows])]
         for part in range(k):
-            tested = fold_of[family[rows]] == part
-            yield Fold(rows[~tested], rows[tested])
+            yield Fold(rows[fold_of_row != part], rows[fold_of_row == part])
 
     outer, inner, set_aside = [], [], []
     rng = np.random.default_rng(seed)
@@ -105,8 +117,8 @@ def family_splits(groups: Sequence[Hashable], seed: int, protocol: Protocol) -> 
         train, rest = fold.train, np.empty(0, np.int64)
         if protocol.holdout > 0:
             out = np.zeros(train.size, dtype=bool)
-            for one in rng.permutation(np.unique(family[train])):
-                members = family[train] == one
+            for number in rng.permutation(np.unique(family[train])):
+                members = family[train] == number
                 if np.count_nonzero(out | members) <= protocol.holdout * train.size:
                     out |= members
             train, rest = train[~out], train[out]

@@ -1,4 +1,4 @@
-"""What the later stages share: reading what `tabulate` and `select` wrote, and settings as objects."""
+"""What the later stages share: reading what `tabulate` and `select` wrote."""
 
 from features.catalogue import View
 from foretell.answering.encoding import Encoding

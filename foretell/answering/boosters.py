@@ -1,12 +1,11 @@
-"""XGBoost, the library of record: training, prediction, exact tree SHAP and the native file format. What foretell
-registers, explains and serves is always one of these boosters; the engine only finds out which, faster."""
+"""XGBoost boosters: prediction, exact tree SHAP and the native file format. What foretell registers, explains and
+serves is always one of these."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 # Idle OpenMP threads sleep instead of spinning: on a busy machine loading forty boosters takes 10 ms and not a second.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -18,17 +17,7 @@ from xgboost import Booster
 
 from ..errors import DataError
 
-if TYPE_CHECKING:  # serving a predictor must not need the engine's compiler
-    from foretell.engine import Cell
-
 Array = NDArray[np.float64]
-
-
-def train_booster(columns: Array, scores: Array, cell: Cell) -> Booster:
-    """Fit one grid cell on `columns` [n, f] (NaN = missing) and `scores` [n]: squared error, lambda 1, one thread."""
-    settings = {"tree_method": "hist", "learning_rate": cell.learning_rate, "max_depth": cell.max_depth, "nthread": 1}
-    known = xgboost.DMatrix(columns.astype(np.float32), scores.astype(np.float32), nthread=1)
-    return xgboost.train(settings, known, cell.n_estimators)
 
 
 def predict_rows(booster: Booster, columns: Array) -> Array:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -28,7 +29,7 @@ PALETTE = (GREY, "#718096", ORANGE, "#90cdf4", BLUE, GREEN, "#805ad5", RED)
 LOG_FEATURES = {"total_params": "log total_params", "tokens_billions": "log tokens_billions"}
 
 
-def _axes(width: float, height: float) -> tuple[Figure, plt.Axes]:
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

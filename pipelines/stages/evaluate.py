@@ -23,7 +23,7 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, task = params.evaluate, read_task(benchmark)
-    features = read_features(benchmark, task.encoding.view)
+    features = read_features(benchmark, task.view)
     if not cfg.lightgbm:
         features = {entry: names for entry, names in features.items() if entry.cross_check_of is None}
     plan = Plan(params.protocol, {Scheme.RANDOM: cfg.seeds, Scheme.FAMILY: cfg.family_seeds})

@@ -27,7 +27,7 @@ def main() -> None:
     params = load_params()
     task, protocol = read_task(benchmark), params.protocol
     choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
-    explained = {e: names for e, names in read_features(benchmark, task.encoding.view).items() if e.explained}
+    explained = {e: names for e, names in read_features(benchmark, task.view).items() if e.explained}
     splits = Scheme.RANDOM.splits(task, params.explain.seeds, protocol)
     progress = Progress(f"explain {benchmark}", total=len(explained))
     for predictor, features in explained.items():

@@ -24,7 +24,7 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, task, protocol = params.fit, read_task(benchmark), params.protocol
-    features = read_features(benchmark, task.encoding.view)[CATALOGUE[cfg.predictor]]
+    features = read_features(benchmark, task.view)[CATALOGUE[cfg.predictor]]
     fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)
     covered = {}
     for scheme in Scheme:

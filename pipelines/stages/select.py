@@ -2,13 +2,12 @@
 before training) and among all features (the paper's all-features predictor needs the trained model's generations).
 
 Reads the design table and the benchmark's scores; writes data/selected/<benchmark>.json: both paths with every
-candidate's error at every step. Interrupted, it resumes at the last finished step. A sample is re-checked against
+candidate's error at every step. Interrupted, it resumes at the last finished step. A sample is checked against
 XGBoost; the stage fails where the engine differs.
 """
 
 from collections.abc import Sequence
 
-from features.catalogue import SCALE, feature_names
 from features.schema import BENCHMARKS
 from models.selection import Rule, Step, forward_select, recheck, selected, stability
 from pipelines.files import write_json
@@ -24,26 +23,25 @@ def main() -> None:
     benchmark = argument(BENCHMARKS)
     params = load_params()
     cfg, spread, task = params.select, params.parallel, read_task(benchmark)
-    rule = Rule(params.protocol, cfg.seeds, cfg.threshold)
-    out = {}
-    for predictor, groups in cfg.groups.items():
-        candidates = [name for name in feature_names(task.encoding.view, groups) if name not in SCALE]
-        columns = task.columns((*SCALE, *candidates))
-        record = Recorder(f"select-{benchmark}-{predictor}", inputs_key(columns, task.scores, rule))
+    choices = {}
+    for selection, groups in cfg.groups.items():
+        rule = Rule.among(task.view, groups, params.protocol, cfg.seeds, cfg.threshold)
+        columns = task.columns((*rule.start, *rule.candidates))
+        record = Recorder(f"select-{benchmark}-{selection}", inputs_key(columns, task.scores, rule))
 
         def keep(steps: Sequence[Step], record: Recorder = record) -> None:
             last = steps[-1]
-            said = f"step {len(steps)}: MAE {last.mae:.5f}, {len(last.candidates)} tried, {last.added or 'none'} added"
-            record.keep([step.to_dict() for step in steps], said)
+            text = f"step {len(steps)}: MAE {last.mae:.5f}, {len(last.candidates)} tried, {last.added or 'none'} added"
+            record.keep([step.to_dict() for step in steps], text)
 
         done = [Step.from_dict(step) for step in record.done]
-        path = forward_select(task, SCALE, candidates, rule, spread, done, keep, record.progress.scored)
+        path = forward_select(task, rule, spread, done, keep, record.progress.scored)
         recheck(task, path, rule, spread)
-        resampled = stability(task, SCALE, candidates, rule, spread, cfg.stability_resamples)
+        resampled = stability(task, rule, spread, cfg.stability_resamples)
         steps = [step.to_dict() for step in path]
-        out[predictor] = {"features": selected(path), "path": steps, "stability": resampled}
+        choices[selection] = {"features": selected(path), "path": steps, "stability": resampled}
         record.clear()
-    write_json(SELECTED / f"{benchmark}.json", out)
+    write_json(SELECTED / f"{benchmark}.json", choices)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from features.tabulate import tabulate
 from foretell.parallel import Spread
 from models.catalogue import EVERY_DESIGN, MEDIAN, SCALE_ONLY
 from models.evaluation import Plan, evaluate
-from models.nested import Protocol, nested_cv
-from models.problem import Task
+from models.nested import nested_cv
+from models.problem import Problem, Task
 from models.results import seed_errors
 from models.schemes import Scheme
 from models.search import search_grid
+from models.splits import Protocol
 
 pytestmark = pytest.mark.slow
 GRID = {"max_depth": [2, 3, 5], "learning_rate": [0.01, 0.1, 0.3], "n_estimators": [50, 100]}
@@ -70,7 +71,7 @@ ROUNDED = {"lambada_0shot", "winogrande_5shot", "logiqa2_0shot", "xnli_0shot", "
 def test_the_study_s_own_errors_come_back(raw: dict[str, pd.DataFrame], slug: str) -> None:
     task, theirs = published_task(raw, slug), PUBLISHED.loc[slug]
     columns = task.columns((*SCALE, *theirs["features"].split()))
-    ours = nested_cv(columns, task.scores, range(10), Protocol(holdout=0.2)).mae.mean()
+    ours = nested_cv(Problem.at_random(columns, task.scores, range(10), Protocol(holdout=0.2))).mae.mean()
     assert ours == pytest.approx(theirs["mae"], abs=3e-4 if slug in ROUNDED else 1e-7)
 
 
@@ -82,7 +83,7 @@ def test_humaneval_without_the_biases_that_the_study_left_out(raw: dict[str, pd.
 
     def mae(*features: str) -> float:
         columns = task.columns((*SCALE, *features))
-        return float(nested_cv(columns, task.scores, range(50), Protocol(holdout=0.2)).mae.mean())
+        return float(nested_cv(Problem.at_random(columns, task.scores, range(50), Protocol(holdout=0.2))).mae.mean())
 
     scale = mae()
     assert 0.13 < 1 - mae(*(name for name in found if name != "biases")) / scale < 0.15

@@ -10,13 +10,14 @@ from servers import dask_cluster
 from features.catalogue import ALL_GROUPS, SCALE, feature_names
 from foretell.errors import ConfigError
 from foretell.parallel import Spread
-from models.nested import Protocol
 from models.problem import Task
 from models.selection import Rule, Step, forward_select
+from models.splits import Protocol
 
 pytestmark = pytest.mark.slow
-RULE = Rule(Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(20,)), n_seeds=2, threshold=1e-4)
 CANDIDATES = tuple(name for name in feature_names("verified", ALL_GROUPS) if name not in SCALE)
+PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(20,))
+RULE = Rule(SCALE, CANDIDATES, PROTOCOL, n_seeds=2, threshold=1e-4)
 
 
 def as_bytes(path: Sequence[Step]) -> bytes:
@@ -25,12 +26,12 @@ def as_bytes(path: Sequence[Step]) -> bytes:
 
 @pytest.fixture(scope="module")
 def alone(small_task: Task) -> bytes:
-    return as_bytes(forward_select(small_task, SCALE, CANDIDATES, RULE, Spread("threads", 1)))
+    return as_bytes(forward_select(small_task, RULE, Spread("threads", 1)))
 
 
 def test_a_scheduler_and_two_workers_give_the_same_bytes(small_task: Task, alone: bytes) -> None:
     with dask_cluster(2) as cluster:
-        path = forward_select(small_task, SCALE, CANDIDATES, RULE, Spread("dask", scheduler=cluster.address))
+        path = forward_select(small_task, RULE, Spread("dask", scheduler=cluster.address))
     assert as_bytes(path) == alone
 
 
@@ -44,7 +45,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(small_task: Task, alone: 
                 threading.Timer(0.4, cluster.kill_worker, [0]).start()
 
         spread = Spread("dask", scheduler=cluster.address)
-        path = forward_select(small_task, SCALE, CANDIDATES, RULE, spread, on_step=on_step)
+        path = forward_select(small_task, RULE, spread, on_step=on_step)
         assert killed.is_set()
         assert len(path) >= 2
         assert cluster.workers[0].poll() is not None, "the worker was not killed before the selection ended"
@@ -54,7 +55,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(small_task: Task, alone: 
 
 def test_local_dask_workers_give_the_same_bytes(small_task: Task, alone: bytes) -> None:
     pytest.importorskip("distributed", reason="dask is not installed (the extra `cluster` has it)")
-    path = forward_select(small_task, SCALE, CANDIDATES, RULE, Spread("dask", workers=2))
+    path = forward_select(small_task, RULE, Spread("dask", workers=2))
     assert as_bytes(path) == alone
 
 

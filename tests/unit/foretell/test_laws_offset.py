@@ -3,7 +3,9 @@
 import numpy as np
 
 from foretell.laws.benchmark import PowerLawOffset
-from models.nested import Protocol, nested_cv
+from models.nested import nested_cv
+from models.problem import Problem
+from models.splits import Protocol
 
 PROTOCOL = Protocol(outer_folds=3, inner_folds=3, holdout=0.0, max_depth=(2,), learning_rate=(0.1,), n_estimators=(50,))
 
@@ -15,6 +17,7 @@ def test_trees_on_the_residual_of_a_law_need_only_learn_what_scale_leaves() -> N
     odds = np.exp(-0.5 * (log_n - 22) - 0.4 * (log_d - 7)) * np.exp(-0.01 * code)
     scores = np.clip(1 / (1 + odds) + rng.normal(0, 0.01, 90), 0, 1)
     x = np.column_stack([log_n, log_d, code])
-    alone = nested_cv(x, scores, [0, 1, 2], PROTOCOL)
-    with_law = nested_cv(x, scores, [0, 1, 2], PROTOCOL, offset=PowerLawOffset.of(log_n, log_d, scores))
+    alone = nested_cv(Problem.at_random(x, scores, [0, 1, 2], PROTOCOL))
+    law = PowerLawOffset.of(log_n, log_d, scores)
+    with_law = nested_cv(Problem.at_random(x, scores, [0, 1, 2], PROTOCOL, offset=law))
     assert float(np.mean(with_law.mae)) < 0.8 * float(np.mean(alone.mae))

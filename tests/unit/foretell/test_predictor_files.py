@@ -8,13 +8,14 @@ import pytest
 from ruamel.yaml import YAML
 from xgboost import XGBRegressor
 
-from foretell.answering.boosters import contributions, load_booster, predict_rows, train_booster
+from foretell.answering.boosters import contributions, load_booster, predict_rows
 from foretell.answering.predictor import Predictor, fold_file
 from foretell.engine import Cell
 from foretell.errors import DataError
+from models.boosters import train_booster
 from models.fitting import Fitted, calibration_folds, card, fit
-from models.nested import Protocol
 from models.problem import Task
+from models.splits import Protocol
 
 FEATURES = ("total_params", "tokens_billions", "pct_code", "activation", "d_model")
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))

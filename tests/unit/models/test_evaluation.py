@@ -19,10 +19,11 @@ from models.catalogue import (
     MEDIAN,
     PREDICTORS,
     SCALE_ONLY,
+    Entry,
     features_of,
 )  # fmt: skip
 from models.evaluation import Evaluation, Plan, evaluate, study_name
-from models.nested import Protocol, family_splits, nested_cv, random_splits
+from models.nested import nested_cv
 from models.problem import Task
 from models.results import (
     beats_median,
@@ -34,6 +35,7 @@ from models.results import (
 )
 from models.schemes import Scheme
 from models.search import search_grid
+from models.splits import Protocol, family_splits, random_splits
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
 SEEDS = {Scheme.RANDOM: 3, Scheme.FAMILY: 2}
@@ -83,7 +85,7 @@ def test_predictions_are_out_of_fold_and_errors_follow_from_them(small_task: Tas
 def test_tree_errors_are_nested_cross_validations(small_task: Task, found: Evaluation) -> None:
     splits = [random_splits(len(small_task.scores), seed, PROTOCOL) for seed in range(3)]
     for entry in TREES:
-        expected = nested_cv(small_task.columns(FEATURES[entry]), small_task.scores, splits, PROTOCOL)
+        expected = nested_cv(small_task.problem(FEATURES[entry], splits, PROTOCOL))
         np.testing.assert_array_equal(fold_matrix(found.errors, entry.name, Scheme.RANDOM), expected.fold_mae)
         cells = chosen_cells(found.choices, entry.name, Scheme.RANDOM, 3, 3)
         assert cells == [[PROTOCOL.cells[cell] for cell in row] for row in expected.cell]
@@ -131,18 +133,21 @@ def test_it_announces_as_many_pieces_as_it_promised(small_task: Task) -> None:
 
 
 def test_a_study_changes_its_name_with_data_features_and_protocol(small_task: Task) -> None:
-    columns = small_task.columns(SCALE)
+    def name_of(entry: Entry, task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int) -> str:
+        splits = Scheme.RANDOM.splits(task, n_seeds, protocol)
+        return study_name(task, entry, task.problem(features, splits, protocol))
+
     moved = Task(small_task.benchmark, small_task.design, small_task.scores + 1e-9, small_task.encoding)
     names = [
-        study_name(small_task, SCALE_ONLY, columns, PLAN),
-        study_name(moved, SCALE_ONLY, columns, PLAN),
-        study_name(small_task, SCALE_ONLY, columns[:, ::-1], PLAN),
-        study_name(small_task, EVERY_DESIGN, columns, PLAN),
-        study_name(small_task, SCALE_ONLY, columns, Plan(Protocol(holdout=0.2), SEEDS)),
-        study_name(small_task, SCALE_ONLY, columns, Plan(PROTOCOL, SEEDS | {Scheme.RANDOM: 4})),
+        name_of(SCALE_ONLY, small_task, SCALE, PROTOCOL, 3),
+        name_of(SCALE_ONLY, moved, SCALE, PROTOCOL, 3),
+        name_of(SCALE_ONLY, small_task, SCALE[::-1], PROTOCOL, 3),
+        name_of(EVERY_DESIGN, small_task, SCALE, PROTOCOL, 3),
+        name_of(SCALE_ONLY, small_task, SCALE, Protocol(holdout=0.2), 3),
+        name_of(SCALE_ONLY, small_task, SCALE, PROTOCOL, 4),
     ]
     assert len(set(names)) == len(names)
-    assert study_name(small_task, SCALE_ONLY, columns.copy(), PLAN) == names[0]
+    assert name_of(SCALE_ONLY, small_task, SCALE, PROTOCOL, 3) == names[0]
 
 
 def errors_table(rows: Sequence[tuple[str, str, int, int, float]]) -> pd.DataFrame:

@@ -9,9 +9,22 @@ from xgboost import XGBRegressor
 from foretell.errors import ConfigError, DataError
 from models import nested
 from models.learners import LEARNERS
-from models.nested import Protocol, family_splits, nested_cv, nested_cv_many, random_splits
+from models.nested import NestedResult, nested_cv, nested_cv_many
+from models.problem import Problem
+from models.splits import Fold, Protocol, Splits, deal_families, family_splits, random_splits
 
 SMALL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
+
+
+def problem_of(x, y, splits, protocol, **settings) -> Problem:
+    """A problem on splits, or on the random folds of seeds."""
+    if isinstance(splits[0], Splits):
+        return Problem(x, y, tuple(splits), protocol, **settings)
+    return Problem.at_random(x, y, splits, protocol, **settings)
+
+
+def solve(x, y, splits, protocol, *, n_threads=1, **settings) -> NestedResult:
+    return nested_cv(problem_of(x, y, splits, protocol, **settings), n_threads)
 
 
 def test_cells_are_in_the_order_of_scikit_learns_grid():
@@ -26,7 +39,7 @@ def test_agrees_with_grid_search_over_xgboost(holdout):
     x = x[:, :6]
     protocol = Protocol(holdout=holdout, max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(5, 10))
     grid = {"max_depth": [2, 3], "learning_rate": [0.1, 0.3], "n_estimators": [5, 10]}
-    ours = nested_cv(x, y, [0, 3], protocol)
+    ours = solve(x, y, [0, 3], protocol)
     for s, seed in enumerate((0, 3)):
         for o, (train, test) in enumerate(KFold(3, shuffle=True, random_state=seed).split(x)):
             if holdout:
@@ -46,8 +59,8 @@ def test_agrees_with_grid_search_over_xgboost(holdout):
 
 def test_engine_and_xgboost_learner_give_the_same_result():
     x, y, _ = small_table("humaneval")
-    ours = nested_cv(x, y, [1], SMALL)
-    theirs = nested_cv(x, y, [1], SMALL, learner=LEARNERS["xgboost"])
+    ours = solve(x, y, [1], SMALL)
+    theirs = solve(x, y, [1], SMALL, learner=LEARNERS["xgboost"])
     for field in ("mae", "fold_mae", "cell", "inner_mae", "predictions"):
         np.testing.assert_array_equal(getattr(ours, field), getattr(theirs, field))
 
@@ -56,15 +69,15 @@ def test_a_column_too_wide_for_the_engine_goes_to_xgboost():
     rng = np.random.default_rng(0)
     x, y = rng.random((420, 2)), rng.random(420)
     protocol = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(5, 10))
-    ours = nested_cv(x, y, [0], protocol)
-    theirs = nested_cv(x, y, [0], protocol, learner=LEARNERS["xgboost"])
+    ours = solve(x, y, [0], protocol)
+    theirs = solve(x, y, [0], protocol, learner=LEARNERS["xgboost"])
     np.testing.assert_array_equal(ours.predictions, theirs.predictions)
 
 
 def test_lightgbm_beats_the_median_and_repeats_itself():
     x, y, _ = small_table("hellaswag")
-    once = nested_cv(x, y, [0], SMALL, learner=LEARNERS["lightgbm"])
-    again = nested_cv(x, y, [0], SMALL, learner=LEARNERS["lightgbm"], n_threads=2)
+    once = solve(x, y, [0], SMALL, learner=LEARNERS["lightgbm"])
+    again = solve(x, y, [0], SMALL, learner=LEARNERS["lightgbm"], n_threads=2)
     np.testing.assert_array_equal(once.predictions, again.predictions)
     assert once.mae[0] < 0.7 * np.abs(y - np.median(y)).mean()
 
@@ -72,12 +85,13 @@ def test_lightgbm_beats_the_median_and_repeats_itself():
 def test_the_parts_compose_to_the_whole():
     x, y, _ = small_table("truthfulqa")
     splits = [random_splits(len(y), seed, SMALL) for seed in (0, 1)]
-    whole = nested_cv(x, y, splits, SMALL)
-    inner = np.stack([nested.cell_errors(x, y, splits, SMALL, cell) for cell in SMALL.cells])
+    problem = Problem(x, y, tuple(splits), SMALL)
+    whole = nested_cv(problem)
+    inner = np.stack([nested.cell_errors(problem, cell) for cell in SMALL.cells])
     np.testing.assert_array_equal(inner, whole.inner_mae)
     chosen = nested.choose_cells(inner)
     np.testing.assert_array_equal(chosen, whole.cell)
-    predictions = nested.refit_predict(x, y, splits, SMALL, chosen)
+    predictions = nested.refit_predict(problem, chosen)
     np.testing.assert_array_equal(predictions, whole.predictions)
     np.testing.assert_array_equal(nested.fold_errors(y, predictions, splits), whole.fold_mae)
 
@@ -127,12 +141,22 @@ def test_family_folds_repeat_by_seed_and_are_balanced():
     assert len({tuple(family_splits(families, s, Protocol()).outer[0].test) for s in range(20)}) > 15
 
 
+def test_families_are_dealt_to_the_fold_with_the_fewest_rows():
+    sizes = np.array([5, 1, 1, 1, 4])
+    fold_of = deal_families(sizes, 2, np.random.default_rng(0))
+    rows, expected = [0, 0], np.empty(5, dtype=int)
+    for family in np.random.default_rng(0).permutation(5):
+        expected[family] = int(rows[1] < rows[0])
+        rows[expected[family]] += sizes[family]
+    np.testing.assert_array_equal(fold_of, expected)
+
+
 def test_a_shuffled_target_scores_like_the_median():
     x, y, _ = small_table("hellaswag")
     shuffled = np.random.default_rng(0).permutation(y)
     splits = [random_splits(len(y), seed, SMALL) for seed in range(3)]
-    told = nested_cv(x, y, splits, SMALL).mae.mean()
-    untold = nested_cv(x, shuffled, splits, SMALL).mae.mean()
+    told = solve(x, y, splits, SMALL).mae.mean()
+    untold = solve(x, shuffled, splits, SMALL).mae.mean()
     median = np.mean(
         [np.abs(y[f.test] - np.median(y[f.train])).mean() for one in splits for f in one.outer]
     )  # fmt: skip
@@ -146,8 +170,8 @@ def test_outer_test_scores_do_not_reach_their_own_predictions():
     rows = splits.outer[0].test
     changed = y.copy()
     changed[rows] = 1 - changed[rows]
-    before = nested_cv(x, y, [splits], SMALL).predictions[0, rows]
-    np.testing.assert_array_equal(before, nested_cv(x, changed, [splits], SMALL).predictions[0, rows])
+    before = solve(x, y, [splits], SMALL).predictions[0, rows]
+    np.testing.assert_array_equal(before, solve(x, changed, [splits], SMALL).predictions[0, rows])
 
 
 def test_rows_set_aside_are_never_used():
@@ -156,7 +180,7 @@ def test_rows_set_aside_are_never_used():
     splits = random_splits(len(y), 0, protocol)
     changed = y.copy()
     changed[splits.set_aside[0]] += 5
-    before, after = (nested_cv(x, t, [splits], protocol) for t in (y, changed))
+    before, after = (solve(x, t, [splits], protocol) for t in (y, changed))
     np.testing.assert_array_equal(before.inner_mae[:, 0, 0], after.inner_mae[:, 0, 0])
     rows = splits.outer[0].test[~np.isin(splits.outer[0].test, splits.set_aside[0])]
     np.testing.assert_array_equal(before.predictions[0, rows], after.predictions[0, rows])
@@ -169,13 +193,13 @@ def test_permuting_rows_with_their_splits_changes_nothing():
     splits = random_splits(len(y), 0, SMALL)
 
     def relabel(fold):
-        return nested.Fold(place[fold.train], place[fold.test])
+        return Fold(place[fold.train], place[fold.test])
 
-    there = nested.Splits(
+    there = Splits(
         0, splits.n, tuple(map(relabel, splits.outer)), tuple(tuple(map(relabel, f)) for f in splits.inner),
         tuple(place[rows] for rows in splits.set_aside),
     )  # fmt: skip
-    one, other = nested_cv(x, y, [splits], SMALL), nested_cv(x[moved], y[moved], [there], SMALL)
+    one, other = solve(x, y, [splits], SMALL), solve(x[moved], y[moved], [there], SMALL)
     np.testing.assert_array_equal(one.inner_mae, other.inner_mae)
     np.testing.assert_array_equal(one.predictions[0], other.predictions[0, place])
 
@@ -190,7 +214,7 @@ def test_offset_is_fitted_on_the_training_rows_and_added_back():
         return design @ np.linalg.lstsq(design[train], y[train], rcond=None)[0]
 
     splits = random_splits(len(y), 0, SMALL)
-    ours = nested_cv(x, y, [splits], SMALL, offset=law)
+    ours = solve(x, y, [splits], SMALL, offset=law)
     assert {train.tobytes() for train in asked} == {
         fold.train.tobytes() for fold in (*splits.outer, *(f for folds in splits.inner for f in folds))
     }
@@ -205,9 +229,11 @@ def test_offset_is_fitted_on_the_training_rows_and_added_back():
 def test_threads_and_company_change_nothing():
     x, y, _ = small_table("humaneval")
     sets = [[0, 1], [0, 1, 5], [0, 1, 7], [0, 1, 9, 3]]
-    alone = [nested_cv(x[:, columns], y, [0, 1], SMALL) for columns in sets]
+    alone = [solve(x[:, columns], y, [0, 1], SMALL) for columns in sets]
     for n_threads in (1, 3):
-        for one, many in zip(alone, nested_cv_many(x, y, sets, [0, 1], SMALL, n_threads=n_threads), strict=True):
+        for one, many in zip(
+            alone, nested_cv_many(Problem.at_random(x, y, [0, 1], SMALL), sets, n_threads), strict=True
+        ):
             for field in ("mae", "fold_mae", "cell", "inner_mae", "predictions"):
                 np.testing.assert_array_equal(getattr(one, field), getattr(many, field))
 
@@ -215,15 +241,15 @@ def test_threads_and_company_change_nothing():
 def test_mistakes_are_named():
     x, y, _ = small_table("xnli")
     with pytest.raises(DataError, match="1 not finite"):
-        nested_cv(x, np.where(np.arange(len(y)) == 4, np.nan, y), [0], SMALL)
+        solve(x, np.where(np.arange(len(y)) == 4, np.nan, y), [0], SMALL)
     with pytest.raises(DataError, match="each over the target's"):
-        nested_cv(x, y, [random_splits(10, 0, SMALL)], SMALL)
+        solve(x, y, [random_splits(10, 0, SMALL)], SMALL)
     with pytest.raises(DataError, match="cannot make 3 folds"):
         random_splits(4, 0, Protocol())
     with pytest.raises(DataError, match="2 families cannot make 3 folds"):
         family_splits(["a"] * 5 + ["b"] * 5, 0, Protocol())
     with pytest.raises(DataError, match="offset: expected"):
-        nested_cv(x, y, [0], SMALL, offset=lambda train: np.full(len(y), np.nan))
+        solve(x, y, [0], SMALL, offset=lambda train: np.full(len(y), np.nan))
     with pytest.raises(ConfigError, match="outer_folds: Input should be greater than or equal to 2"):
         Protocol(outer_folds=1)
     assert set(LEARNERS) == {"engine", "xgboost", "lightgbm"}

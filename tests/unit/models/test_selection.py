@@ -1,6 +1,7 @@
 """Forward selection finds what was planted, keeps its whole path, resumes, and does not depend on where work runs."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,13 +12,15 @@ from features.catalogue import SCALE
 from features.encoding import encoding_with
 from foretell.parallel import HERE, Spread
 from models.learners import XGBoostLearner
-from models.nested import Protocol, nested_cv, random_splits
+from models.nested import nested_cv
 from models.problem import Task
+from models.schemes import Scheme
 from models.selection import Rule, Step, forward_select, recheck, selected, stability
+from models.splits import Protocol
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.3,), n_estimators=(20,))
-RULE = Rule(PROTOCOL, n_seeds=2, threshold=1e-4)
 CANDIDATES = ("d_model", "pct_web", "pct_code", "pct_books", "pct_academic", "sequence_length", "activation")
+RULE = Rule(SCALE, CANDIDATES, PROTOCOL, n_seeds=2, threshold=1e-4)
 ALONE = Spread("threads", 1)
 
 
@@ -50,7 +53,7 @@ def task() -> Task:
 
 @pytest.fixture(scope="module")
 def path(task: Task) -> list[Step]:
-    return forward_select(task, SCALE, CANDIDATES, RULE, ALONE)
+    return forward_select(task, RULE, ALONE)
 
 
 def as_bytes(path: list[Step]) -> bytes:
@@ -90,33 +93,32 @@ def test_every_step_improves_by_more_than_the_threshold(path: list[Step]) -> Non
 @pytest.mark.parametrize("factor", [0.999, 1.001])
 def test_the_threshold_is_respected(task: Task, path: list[Step], factor: float) -> None:
     gain = path[0].mae - min(candidate.mae for candidate in path[0].candidates)
-    found = forward_select(task, SCALE, CANDIDATES, Rule(PROTOCOL, 2, gain * factor), ALONE)
+    found = forward_select(task, replace(RULE, threshold=gain * factor), ALONE)
     assert bool(found[0].added) is (factor < 1)
 
 
 def test_a_candidates_error_is_nested_cross_validations(task: Task, path: list[Step]) -> None:
-    splits = [random_splits(len(task.scores), seed, PROTOCOL) for seed in range(RULE.n_seeds)]
+    splits = Scheme.RANDOM.splits(task, RULE.n_seeds, PROTOCOL)
     for candidate in path[1].candidates[:2]:
-        columns = task.columns((*path[1].base, candidate.feature))
-        mae = nested_cv(columns, task.scores, splits, PROTOCOL).mae
+        mae = nested_cv(task.problem((*path[1].base, candidate.feature), splits, PROTOCOL)).mae
         assert candidate.mae == pytest.approx(mae.mean(), rel=1e-14)
         assert candidate.mae_std == pytest.approx(mae.std(ddof=1), rel=1e-9)
 
 
 def test_one_seed_has_no_spread(task: Task) -> None:
-    found = forward_select(task, SCALE, CANDIDATES[:2], Rule(PROTOCOL, 1, 1e-4), ALONE)
+    found = forward_select(task, replace(RULE, candidates=CANDIDATES[:2], n_seeds=1), ALONE)
     assert {candidate.mae_std for candidate in found[0].candidates} == {0.0}
 
 
 def test_nothing_to_choose_from_ends_at_once(task: Task) -> None:
-    [step] = forward_select(task, SCALE, (), RULE, ALONE)
+    [step] = forward_select(task, replace(RULE, candidates=()), ALONE)
     assert (step.base, step.added, step.candidates) == (SCALE, "", ())
 
 
 def test_the_first_of_equals_wins(task: Task) -> None:
     twin = Task(task.benchmark, task.design.assign(pct_web=task.design["pct_code"]), task.scores, task.encoding)
-    assert forward_select(twin, SCALE, ("pct_web", "pct_code"), RULE, ALONE)[0].added == "pct_web"
-    assert forward_select(twin, SCALE, ("pct_code", "pct_web"), RULE, ALONE)[0].added == "pct_code"
+    assert forward_select(twin, replace(RULE, candidates=("pct_web", "pct_code")), ALONE)[0].added == "pct_web"
+    assert forward_select(twin, replace(RULE, candidates=("pct_code", "pct_web")), ALONE)[0].added == "pct_code"
 
 
 def test_resumed_steps_give_the_identical_path(task: Task, path: list[Step]) -> None:
@@ -125,9 +127,7 @@ def test_resumed_steps_give_the_identical_path(task: Task, path: list[Step]) -> 
         stored = json.loads(json.dumps([step.to_dict() for step in path[:taken]]))
         announced: list[int] = []
         done = [Step.from_dict(step) for step in stored]
-        again = forward_select(
-            task, SCALE, CANDIDATES, RULE, ALONE, done, lambda steps, said=announced: said.append(len(steps))
-        )
+        again = forward_select(task, RULE, ALONE, done, lambda steps, said=announced: said.append(len(steps)))
         assert as_bytes(again) == as_bytes(path)
         assert announced == list(range(taken + 1, len(path) + 1))  # nothing is computed again
 
@@ -140,12 +140,12 @@ def test_resumed_steps_give_the_identical_path(task: Task, path: list[Step]) -> 
     ],
 )
 def test_the_same_bytes_wherever_it_runs(task: Task, path: list[Step], spread: Spread) -> None:
-    assert as_bytes(forward_select(task, SCALE, CANDIDATES, RULE, spread)) == as_bytes(path)
+    assert as_bytes(forward_select(task, RULE, spread)) == as_bytes(path)
 
 
 def test_chunks_of_candidates_do_not_matter(task: Task, path: list[Step], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.selection.CHUNK", 1)
-    assert as_bytes(forward_select(task, SCALE, CANDIDATES, RULE, ALONE)) == as_bytes(path)
+    assert as_bytes(forward_select(task, RULE, ALONE)) == as_bytes(path)
 
 
 def test_on_a_large_table_each_candidate_is_work_of_its_own(
@@ -157,16 +157,16 @@ def test_on_a_large_table_each_candidate_is_work_of_its_own(
         heard.append(done)
 
     monkeypatch.setattr("models.selection.LARGE", len(task.scores) - 1)
-    found = forward_select(task, SCALE, CANDIDATES, RULE, ALONE, on_scored=count)
+    found = forward_select(task, RULE, ALONE, on_scored=count)
     assert as_bytes(found) == as_bytes(path)
     assert heard[: len(CANDIDATES)] == list(range(1, len(CANDIDATES) + 1))
 
 
 def test_stability_counts_how_often_a_feature_is_chosen(task: Task) -> None:
-    found = stability(task, SCALE, ("pct_web", "pct_code"), Rule(PROTOCOL, 1, 1e-4), ALONE, 4)
+    found = stability(task, replace(RULE, candidates=("pct_web", "pct_code"), n_seeds=1), ALONE, 4)
     assert found["pct_code"] == 1.0
     assert set(found.values()) <= {0.25, 0.5, 0.75, 1.0}
-    assert stability(task, SCALE, ("pct_code",), RULE, ALONE, 0) == {}
+    assert stability(task, RULE, ALONE, 0) == {}
 
 
 def test_noise_is_seldom_chosen() -> None:
@@ -174,14 +174,15 @@ def test_noise_is_seldom_chosen() -> None:
     noise = planted(seed=3, weight=0.0)
     gain = {}
     for name, task in (("noise", noise), ("real", planted(seed=3))):
-        first = forward_select(task, SCALE, CANDIDATES, Rule(PROTOCOL, 2, 1.0), ALONE)[0]
+        first = forward_select(task, replace(RULE, threshold=1.0), ALONE)[0]
         gain[name] = first.mae - min(candidate.mae for candidate in first.candidates)
     assert gain["noise"] < 0.1 * gain["real"]
 
 
 def test_a_sample_is_held_against_xgboost(small_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    rule = Rule(Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(10,)), 1, 1e-4)
-    path = forward_select(small_task, ("total_params", "tokens_billions"), ("d_model", "pct_code"), rule, Spread())
+    protocol = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(10,))
+    rule = Rule(SCALE, ("d_model", "pct_code"), protocol, n_seeds=1, threshold=1e-4)
+    path = forward_select(small_task, rule, Spread())
     recheck(small_task, path, rule, HERE)
     monkeypatch.setattr(XGBoostLearner, "predict", _zeros)
     with pytest.raises(ArithmeticError, match="engine and XGBoost differ"):

@@ -1,6 +1,6 @@
-"""How a served predictor holds up: predictions per second, latency and memory under load on loopback. Run by hand:
+"""A served predictor under load on this machine: predictions per second, latency and memory.
 
-python tests/load_serving.py models:/foretell-lambada_0shot@champion --seconds 60 --clients 4 --rows 1
+python -m benchmarks.serving_load models:/foretell-lambada_0shot@champion --seconds 60 --clients 4 --rows 1
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ import argparse
 import http.client
 import json
 import os
+import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from servers import free_port
-from team import program, wait_for
 
 QUERY = {"total_params": 7000000000, "tokens_billions": 2000, "pct_code": 20.5, "activation": "swiglu"}
 
@@ -48,8 +50,40 @@ def resident_mib(root: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def client(address: str, rows: int, until: float, latencies: list[float]) -> None:
-    """Ask over one connection until the clock says `until`; every answer must be 200."""
+@contextmanager
+def served(uri: str, seconds: float = 90) -> Iterator[tuple[str, int]]:
+    """Serve the registered model `uri`: (address, process id). Ends the program where the server does not start."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, "--env-manager", "local"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + seconds
+            while not _is_up(f"http://127.0.0.1:{port}/ping"):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise SystemExit(f"the server did not start:\n{log.read().decode(errors='replace')[-3000:]}")
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/invocations", process.pid
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def send_until(address: str, rows: int, until: float, latencies: list[float]) -> None:
+    """Send requests over one connection until `time.monotonic()` is `until`; every answer must be 200."""
     parts = urlsplit(address)
     body = json.dumps({"dataframe_records": [QUERY] * rows})
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
@@ -71,31 +105,26 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--rows", type=int, default=1)
     given = parser.parse_args()
-    port, log = free_port(), Path("/tmp") / f"load-serving-{os.getpid()}.log"
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", given.uri, "--env-manager", "local"]
-    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    with program([*command, "--host", "127.0.0.1", "--port", str(port)], environment, log) as process:
-        wait_for(f"http://127.0.0.1:{port}/ping", process, log)
-        address = f"http://127.0.0.1:{port}/invocations"
-        client(address, given.rows, time.monotonic() + 3, [])
-        memory = [resident_mib(process.pid)]
+    with served(given.uri) as (address, server):
+        send_until(address, given.rows, time.monotonic() + 3, [])
+        memory = [resident_mib(server)]
         latencies: list[list[float]] = [[] for _ in range(given.clients)]
         started = time.monotonic()
         until = started + given.seconds
-        threads = [threading.Thread(target=client, args=(address, given.rows, until, one)) for one in latencies]
+        threads = [threading.Thread(target=send_until, args=(address, given.rows, until, own)) for own in latencies]
         for thread in threads:
             thread.start()
         while time.monotonic() < until:
             time.sleep(max(0.0, min(10.0, until - time.monotonic())))
-            memory.append(resident_mib(process.pid))
+            memory.append(resident_mib(server))
         for thread in threads:
             thread.join()
         passed = time.monotonic() - started
-    every = np.array([value for one in latencies for value in one])
+    every = np.array([value for own in latencies for value in own])
     p50, p99 = np.quantile(every, [0.5, 0.99]) * 1000
     print(f"{given.clients} clients, {given.rows} rows a request, {passed:.0f} s: {len(every)} requests, no failure")
     print(f"{len(every) * given.rows / passed:.0f} predictions/s; latency p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    print(f"resident memory over time, MiB: {', '.join(f'{one:.0f}' for one in memory)}")
+    print(f"resident memory over time, MiB: {', '.join(f'{mib:.0f}' for mib in memory)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How long the arithmetic of the generation features takes and how much memory it needs, on 10,000 documents of 256
 tokens. Parsing is not in it: the documents come parsed, as from stanza.
 
-    python -m benchmarks.measure_text [documents]
+    python -m benchmarks.text_features [documents]
 """
 
 import sys
@@ -21,7 +21,7 @@ DISTINCT = 200
 """Documents are drawn from this many distinct ones, so that making them neither fills memory nor takes the time."""
 
 
-def bench_text_features(n_documents: int = N_DOCUMENTS, seed: int = 0) -> dict[str, float]:
+def measure(n_documents: int = N_DOCUMENTS, seed: int = 0) -> dict[str, float]:
     """`seconds` and `documents_per_second` for all features of `n_documents` documents of 256 words with their parses,
     and `peak_mebibytes`, the most memory that the arithmetic held at once (from a second, traced run), results of all
     documents included."""
@@ -71,7 +71,7 @@ def _documents(rng: np.random.Generator) -> Iterator[tuple[str, ParsedDocument]]
 
 
 if __name__ == "__main__":
-    figures = bench_text_features(int(sys.argv[1]) if len(sys.argv) > 1 else N_DOCUMENTS)
+    figures = measure(int(sys.argv[1]) if len(sys.argv) > 1 else N_DOCUMENTS)
     print(
         f"text features: {figures['seconds']:.2f} s, {figures['documents_per_second']:.0f} documents/s, "
         f"peak {figures['peak_mebibytes']:.1f} MiB"
