@@ -32,7 +32,7 @@ from models.catalogue import LearnerName
 from models.learners import LEARNERS
 from models.nested import nested_cv
 from models.problem import Problem
-from models.splits import Protocol
+from models.protocol import Protocol
 from pipelines.files import write_json
 from pipelines.params import load_params
 from pipelines.paths import REPORTS

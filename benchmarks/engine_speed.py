@@ -28,9 +28,10 @@ from models.catalogue import LearnerName
 from models.learners import ENGINE, LEARNERS
 from models.nested import nested_cv
 from models.problem import Problem
+from models.protocol import Protocol
 from models.schemes import Scheme
 from models.selection import Rule, forward_select
-from models.splits import Protocol, Splits
+from models.splits import Splits
 from pipelines.files import write_json
 from pipelines.params import load_params
 from pipelines.paths import REPORTS
@@ -216,7 +217,7 @@ def main() -> None:
     """Print and write the figures."""
     params = load_params()
     protocol, spread, task = params.protocol, params.parallel, read_task(BENCHMARK)
-    problem = task.problem(FEATURES, Scheme.RANDOM.splits(task, 1, protocol), protocol)
+    problem = Problem.of(task, FEATURES, Scheme.RANDOM.splits(task, 1, protocol), protocol)
     ensembles = measure_ensembles(problem, ROUNDS)
     for each in ensembles:
         print(f"{each.trees} trees of depth {each.depth}, {each.n_train} rows x {len(FEATURES)} features, one core:")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.catalogue import SCALE
 from foretell.laws.benchmark import PowerLawOffset
 from models.catalogue import LOG_LINEAR, MEDIAN, POWER_LAW, Entry
-from models.problem import Task
+from models.task import Task
 
 Array = NDArray[np.float64]
 

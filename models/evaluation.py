@@ -21,9 +21,11 @@ from models.baselines import baselines, power_law
 from models.catalogue import Entry
 from models.learners import LEARNERS
 from models.nested import NestedResult, cell_errors, choose_cells, fold_errors, nested_cv, refit_predict
-from models.problem import Baseline, Problem, Task
+from models.problem import Baseline, Problem
+from models.protocol import Protocol
 from models.schemes import Scheme
-from models.splits import Fold, Protocol, Splits
+from models.splits import Fold, Splits
+from models.task import Task
 
 Array = NDArray[np.float64]
 Setting = dict[str, float | int]
@@ -86,7 +88,7 @@ def evaluate(
             else:
                 offset = by_baseline[entry.offset] if entry.offset else None
                 learner = LEARNERS[entry.learner]
-                problem = task.problem(names, splits[scheme], plan.protocol, learner=learner, offset=offset)
+                problem = Problem.of(task, names, splits[scheme], plan.protocol, learner=learner, offset=offset)
                 if entry.cross_check_of is not None:
                     outcome = _spread_over_seeds(problem, spread)
                 elif scheme is Scheme.RANDOM:

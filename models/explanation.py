@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from foretell.answering.boosters import contributions
 from foretell.engine import Cell
 from models.boosters import train_booster
-from models.problem import Task
 from models.splits import Splits
+from models.task import Task
 
 Array = NDArray[np.float64]
 

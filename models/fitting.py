@@ -22,8 +22,10 @@ from foretell.answering.support import Support
 from foretell.engine import Cell
 from models.boosters import train_booster
 from models.nested import cell_errors, nested_cv
-from models.problem import Problem, Task
-from models.splits import Fold, Protocol, Splits, deal_families, number_families
+from models.problem import Problem
+from models.protocol import Protocol
+from models.splits import Fold, Splits, deal_families, number_families
+from models.task import Task
 
 Array = NDArray[np.float64]
 
@@ -106,7 +108,7 @@ def best_cell(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: 
         inner = tuple(Fold(train, test) for train, test in parts)
         everything = Fold(rows, rows[:0])
         splits.append(Splits(seed, len(rows), (everything,), (inner,), (rows[:0],)))
-    problem = task.problem(features, splits, protocol)
+    problem = Problem.of(task, features, splits, protocol)
     means = [cell_errors(problem, cell).mean() for cell in protocol.cells]
     return protocol.cells[int(np.argmin(means))]
 
@@ -130,7 +132,7 @@ def measure_coverage(
     """Coverage and mean width of the intervals on the test parts of `splits`: in every outer training part the cell is
     chosen inside, the calibration models are fitted on its folds, and their intervals are held against unseen scores.
     """
-    problem = task.problem(features, splits, protocol)
+    problem = Problem.of(task, features, splits, protocol)
     chosen = nested_cv(problem).cell
     parts: list[tuple[Array, Array, Array]] = []
     for split, cells in zip(problem.splits, chosen, strict=True):

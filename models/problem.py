@@ -1,23 +1,22 @@
-"""What is predicted: a task, one benchmark's models with their scores, families and encoded design; and a problem, the
-features, target and folds of one nested cross-validation."""
+"""A problem: the features, target, folds, protocol and learner of one nested cross-validation, as one object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalogue import View
-from features.schema import BENCHMARKS
-from foretell.answering.encoding import Encoding
 from foretell.engine import FloatArray
 from foretell.errors import DataError
 from models.learners import ENGINE, Learner
-from models.splits import Indices, Protocol, Splits, random_splits
+from models.protocol import Protocol
+from models.splits import Indices, Splits, random_splits
+
+if TYPE_CHECKING:
+    from models.task import Task
 
 Array = NDArray[np.float64]
 Baseline = Callable[[Indices], Array]
@@ -66,6 +65,20 @@ class Problem:
         splits = tuple(random_splits(target.size, seed, protocol) for seed in seeds)
         return cls(np.asarray(x, dtype=np.float64), target, splits, protocol, learner, offset)
 
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        features: Sequence[str],
+        splits: Iterable[Splits],
+        protocol: Protocol,
+        *,
+        learner: Learner = ENGINE,
+        offset: Baseline | None = None,
+    ) -> Problem:
+        """Predicting the task's scores from these features, on these folds."""
+        return cls(task.columns(features), task.scores, tuple(splits), protocol, learner, offset)
+
     def with_splits(self, splits: Iterable[Splits]) -> Problem:
         """The same problem on other folds."""
         return replace(self, splits=tuple(splits))
@@ -82,69 +95,3 @@ class Problem:
                 f"with {np.count_nonzero(~np.isfinite(baseline))} not finite"
             )
         return baseline
-
-
-@dataclass(frozen=True)
-class Task:
-    """`design` has one row per model in the order of `scores` [n] and `families` [n]; rows are sorted by model_id, so
-    that the seeds' splits do not depend on how the tables were stored."""
-
-    benchmark: str
-    design: pd.DataFrame
-    scores: Array
-    encoding: Encoding
-
-    @classmethod
-    def of(cls, benchmark: str, design: pd.DataFrame, target: pd.DataFrame, encoding: Encoding) -> Task:
-        """Join a design table with one benchmark's scores (columns model_id, score).
-
-        Raises DataError when a score's model has no design row, a score is not finite, or a model occurs twice.
-        """
-        unknown = sorted(set(target["model_id"]) - set(design["model_id"]))
-        if unknown:
-            raise DataError(f"{benchmark}: scores of models without a design row: {unknown[:5]}")
-        if target["model_id"].duplicated().any() or not np.isfinite(target["score"].astype(float)).all():
-            raise DataError(f"{benchmark}: scores must be finite, one per model")
-        joined = design.merge(target, on="model_id", validate="one_to_one").sort_values("model_id", ignore_index=True)
-        return cls(benchmark, joined.drop(columns="score"), joined["score"].to_numpy(dtype=np.float64), encoding)
-
-    @property
-    def model_ids(self) -> tuple[str, ...]:
-        """The models, in row order."""
-        return tuple(self.design["model_id"].astype(str))
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """Each row's family."""
-        return tuple(self.design["family"].astype(str))
-
-    @property
-    def lower_is_better(self) -> bool:
-        """True where the score is a Brier score."""
-        return BENCHMARKS[self.benchmark].lower_is_better
-
-    @property
-    def view(self) -> View:
-        """Which facts the design is made of."""
-        return cast("View", self.encoding.view)
-
-    def columns(self, names: Sequence[str]) -> Array:
-        """Encoded features [n, len(names)], NaN = unknown."""
-        return self.encoding.matrix(self.design, names)
-
-    def problem(
-        self,
-        features: Sequence[str],
-        splits: Iterable[Splits],
-        protocol: Protocol,
-        *,
-        learner: Learner = ENGINE,
-        offset: Baseline | None = None,
-    ) -> Problem:
-        """Predicting the scores from these features, on these folds."""
-        return Problem(self.columns(features), self.scores, tuple(splits), protocol, learner, offset)
-
-    def subset(self, rows: NDArray[np.intp]) -> Task:
-        """The task restricted to `rows` (in ascending order)."""
-        design = self.design.iloc[rows].reset_index(drop=True)
-        return Task(self.benchmark, design, self.scores[rows], self.encoding)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from models.splits import Protocol, Splits, family_splits, random_splits
+from models.protocol import Protocol
+from models.splits import Splits, family_splits, random_splits
 
 if TYPE_CHECKING:
-    from models.problem import Task
+    from models.task import Task
 
 Split = Callable[["Task", int, Protocol], Splits]
 

@@ -19,9 +19,10 @@ from foretell.parallel import Spread
 from models.catalogue import LearnerName
 from models.learners import LEARNERS
 from models.nested import nested_cv, nested_cv_many
-from models.problem import Task
+from models.problem import Problem
+from models.protocol import Protocol
 from models.schemes import Scheme
-from models.splits import Protocol
+from models.task import Task
 
 Array = NDArray[np.float64]
 CHUNK = 6  # candidates a worker scores at a time
@@ -160,7 +161,7 @@ def _score_sets(task: Task, rule: Rule, feature_sets: Sequence[tuple[str, ...]])
     names = list(dict.fromkeys(name for features in feature_sets for name in features))
     sets = [np.array([names.index(name) for name in features]) for features in feature_sets]
     splits = Scheme.RANDOM.splits(task, rule.n_seeds, rule.protocol)
-    results = nested_cv_many(task.problem(names, splits, rule.protocol), sets)
+    results = nested_cv_many(Problem.of(task, names, splits, rule.protocol), sets)
     return np.array([result.mae for result in results])
 
 
@@ -176,7 +177,7 @@ def recheck(task: Task, path: Sequence[Step], rule: Rule, spread: Spread, n_cand
 def _recheck_one(task: Task, rule: Rule, features: Sequence[str]) -> None:
     splits = Scheme.RANDOM.splits(task, 1, rule.protocol)
     engine, xgboost = (
-        nested_cv(task.problem(features, splits, rule.protocol, learner=LEARNERS[name])) for name in CHECKED
+        nested_cv(Problem.of(task, features, splits, rule.protocol, learner=LEARNERS[name])) for name in CHECKED
     )
     if not np.array_equal(engine.predictions, xgboost.predictions) or not np.array_equal(engine.cell, xgboost.cell):
         worst = float(np.abs(engine.predictions - xgboost.predictions).max())
@@ -214,7 +215,7 @@ def nested_selection(task: Task, rule: Rule, spread: Spread, n_seeds: int, keep:
             continue
         train = np.sort(splits[seed].outer[fold].train)
         path = forward_select(task.subset(train), rule, spread)
-        result = nested_cv(task.problem(selected(path), [splits[seed]], rule.protocol))
+        result = nested_cv(Problem.of(task, selected(path), [splits[seed]], rule.protocol))
         errors.append(float(result.fold_mae[0, fold]))
         passed = time.monotonic() - started
         left = passed / (position + 1 - len(keep.done)) * (len(folds) - position - 1)

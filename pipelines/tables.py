@@ -3,7 +3,7 @@
 from features.catalogue import View
 from foretell.answering.encoding import Encoding
 from models.catalogue import PREDICTORS, Entry, features_of
-from models.problem import Task
+from models.task import Task
 from pipelines.files import read_json, read_parquet
 from pipelines.paths import DESIGN_TABLE, ENCODING, SELECTED, target
 

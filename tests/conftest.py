@@ -19,7 +19,7 @@ from features.encoding import encoding_of
 from features.raw import read_raw, read_text
 from features.schema import RAW_TABLES
 from features.tabulate import Tables, tabulate
-from models.problem import Task
+from models.task import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL_BENCHMARKS = ("hellaswag_10shot", "lambada_0shot")

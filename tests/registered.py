@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from models.fitting import card, fit
 from models.nested import Protocol
-from models.problem import Task
+from models.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = ("total_params", "tokens_billions", "pct_code", "activation")

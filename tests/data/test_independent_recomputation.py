@@ -16,11 +16,12 @@ from foretell.parallel import Spread
 from models.catalogue import EVERY_DESIGN, MEDIAN, SCALE_ONLY
 from models.evaluation import Plan, evaluate
 from models.nested import nested_cv
-from models.problem import Problem, Task
+from models.problem import Problem
+from models.protocol import Protocol
 from models.results import seed_errors
 from models.schemes import Scheme
 from models.search import search_grid
-from models.splits import Protocol
+from models.task import Task
 
 pytestmark = pytest.mark.slow
 GRID = {"max_depth": [2, 3, 5], "learning_rate": [0.01, 0.1, 0.3], "n_estimators": [50, 100]}

@@ -10,9 +10,9 @@ from servers import dask_cluster
 from features.catalogue import ALL_GROUPS, SCALE, feature_names
 from foretell.errors import ConfigError
 from foretell.parallel import Spread
-from models.problem import Task
+from models.protocol import Protocol
 from models.selection import Rule, Step, forward_select
-from models.splits import Protocol
+from models.task import Task
 
 pytestmark = pytest.mark.slow
 CANDIDATES = tuple(name for name in feature_names("verified", ALL_GROUPS) if name not in SCALE)

@@ -11,7 +11,7 @@ import pytest
 from registered import DESIGN, ROOT, save_predictor
 
 import foretell
-from models.problem import Task
+from models.task import Task
 
 pytestmark = pytest.mark.slow
 USE = """

@@ -16,7 +16,7 @@ from benchmarks.engine_scaling import (
 )
 from benchmarks.extrapolation import Cost, crossover, exponent, exponents, nested_seconds_at, selection_hours
 from foretell.errors import DataError
-from models.splits import Protocol
+from models.protocol import Protocol
 
 PROTOCOL = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(5,))
 

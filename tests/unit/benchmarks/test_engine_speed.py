@@ -7,7 +7,8 @@ from small_table import small_table
 from benchmarks import engine_speed
 from foretell.errors import DataError
 from models.problem import Problem
-from models.splits import Protocol, random_splits
+from models.protocol import Protocol
+from models.splits import random_splits
 
 
 @pytest.mark.slow

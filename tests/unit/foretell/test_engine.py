@@ -13,7 +13,8 @@ from small_table import BENCHMARKS, small_table
 from foretell import engine
 from foretell.engine import Cell, kernels, small
 from foretell.errors import DataError
-from models.splits import Protocol, random_splits
+from models.protocol import Protocol
+from models.splits import random_splits
 
 GRID = tuple(Cell(rate, depth, trees) for rate in (0.01, 0.1, 0.3) for depth in (2, 3, 5) for trees in (8, 20))
 

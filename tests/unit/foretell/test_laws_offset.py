@@ -5,7 +5,7 @@ import numpy as np
 from foretell.laws.benchmark import PowerLawOffset
 from models.nested import nested_cv
 from models.problem import Problem
-from models.splits import Protocol
+from models.protocol import Protocol
 
 PROTOCOL = Protocol(outer_folds=3, inner_folds=3, holdout=0.0, max_depth=(2,), learning_rate=(0.1,), n_estimators=(50,))
 

@@ -14,8 +14,8 @@ from foretell.engine import Cell
 from foretell.errors import DataError
 from models.boosters import train_booster
 from models.fitting import Fitted, calibration_folds, card, fit
-from models.problem import Task
-from models.splits import Protocol
+from models.protocol import Protocol
+from models.task import Task
 
 FEATURES = ("total_params", "tokens_billions", "pct_code", "activation", "d_model")
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))

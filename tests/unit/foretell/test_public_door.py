@@ -13,8 +13,8 @@ from registered import DESIGN, FEATURES, ROOT, save_predictor
 import foretell
 from foretell.answering.predictor import Predictor
 from foretell.errors import DataError, TrackingError
-from models.problem import Task
 from models.registry.package import ANSWERING_CODE, FORETELL, copy_answering_code
+from models.task import Task
 
 HEAVY = (
     "mlflow",

@@ -9,7 +9,7 @@ from features.encoding import encoding_of
 from features.tabulate import Tables
 from foretell.errors import DataError
 from models.baselines import log_linear_fit_predict, median_fit_predict
-from models.problem import Task
+from models.task import Task
 
 
 def test_the_median_is_the_training_folds(small_task: Task) -> None:

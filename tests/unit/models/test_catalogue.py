@@ -27,9 +27,10 @@ from models.catalogue import (
     features_of,
 )
 from models.learners import LEARNERS
-from models.problem import Task
+from models.protocol import Protocol
 from models.schemes import Scheme
-from models.splits import Protocol, family_splits, random_splits
+from models.splits import family_splits, random_splits
+from models.task import Task
 
 SELECTIONS = {"selected_design": (*SCALE, "pct_code"), "all_features": (*SCALE, "biases")}
 NAMES = {*CATALOGUE, *(scheme.value for scheme in Scheme)}

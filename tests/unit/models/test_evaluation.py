@@ -24,7 +24,8 @@ from models.catalogue import (
 )  # fmt: skip
 from models.evaluation import Evaluation, Plan, evaluate, study_name
 from models.nested import nested_cv
-from models.problem import Task
+from models.problem import Problem
+from models.protocol import Protocol
 from models.results import (
     beats_median,
     chosen_cells,
@@ -35,7 +36,8 @@ from models.results import (
 )
 from models.schemes import Scheme
 from models.search import search_grid
-from models.splits import Protocol, family_splits, random_splits
+from models.splits import family_splits, random_splits
+from models.task import Task
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
 SEEDS = {Scheme.RANDOM: 3, Scheme.FAMILY: 2}
@@ -85,7 +87,7 @@ def test_predictions_are_out_of_fold_and_errors_follow_from_them(small_task: Tas
 def test_tree_errors_are_nested_cross_validations(small_task: Task, found: Evaluation) -> None:
     splits = [random_splits(len(small_task.scores), seed, PROTOCOL) for seed in range(3)]
     for entry in TREES:
-        expected = nested_cv(small_task.problem(FEATURES[entry], splits, PROTOCOL))
+        expected = nested_cv(Problem.of(small_task, FEATURES[entry], splits, PROTOCOL))
         np.testing.assert_array_equal(fold_matrix(found.errors, entry.name, Scheme.RANDOM), expected.fold_mae)
         cells = chosen_cells(found.choices, entry.name, Scheme.RANDOM, 3, 3)
         assert cells == [[PROTOCOL.cells[cell] for cell in row] for row in expected.cell]
@@ -135,7 +137,7 @@ def test_it_announces_as_many_pieces_as_it_promised(small_task: Task) -> None:
 def test_a_study_changes_its_name_with_data_features_and_protocol(small_task: Task) -> None:
     def name_of(entry: Entry, task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int) -> str:
         splits = Scheme.RANDOM.splits(task, n_seeds, protocol)
-        return study_name(task, entry, task.problem(features, splits, protocol))
+        return study_name(task, entry, Problem.of(task, features, splits, protocol))
 
     moved = Task(small_task.benchmark, small_task.design, small_task.scores + 1e-9, small_task.encoding)
     names = [

@@ -7,8 +7,9 @@ from xgboost import XGBRegressor
 
 from foretell.engine import Cell
 from models.explanation import held_out_shap, importance, mean_per_model
-from models.problem import Task
-from models.splits import Protocol, random_splits
+from models.protocol import Protocol
+from models.splits import random_splits
+from models.task import Task
 
 FEATURES = ("total_params", "tokens_billions", "pct_code", "activation")
 PROTOCOL = Protocol()

@@ -11,7 +11,8 @@ from models import nested
 from models.learners import LEARNERS
 from models.nested import NestedResult, nested_cv, nested_cv_many
 from models.problem import Problem
-from models.splits import Fold, Protocol, Splits, deal_families, family_splits, random_splits
+from models.protocol import Protocol
+from models.splits import Fold, Splits, deal_families, family_splits, random_splits
 
 SMALL = Protocol(max_depth=(2, 3), learning_rate=(0.1, 0.3), n_estimators=(10, 20))
 

@@ -13,10 +13,11 @@ from features.encoding import encoding_with
 from foretell.parallel import HERE, Spread
 from models.learners import XGBoostLearner
 from models.nested import nested_cv
-from models.problem import Task
+from models.problem import Problem
+from models.protocol import Protocol
 from models.schemes import Scheme
 from models.selection import Rule, Step, forward_select, recheck, selected, stability
-from models.splits import Protocol
+from models.task import Task
 
 PROTOCOL = Protocol(max_depth=(2, 3), learning_rate=(0.3,), n_estimators=(20,))
 CANDIDATES = ("d_model", "pct_web", "pct_code", "pct_books", "pct_academic", "sequence_length", "activation")
@@ -100,7 +101,7 @@ def test_the_threshold_is_respected(task: Task, path: list[Step], factor: float)
 def test_a_candidates_error_is_nested_cross_validations(task: Task, path: list[Step]) -> None:
     splits = Scheme.RANDOM.splits(task, RULE.n_seeds, PROTOCOL)
     for candidate in path[1].candidates[:2]:
-        mae = nested_cv(task.problem((*path[1].base, candidate.feature), splits, PROTOCOL)).mae
+        mae = nested_cv(Problem.of(task, (*path[1].base, candidate.feature), splits, PROTOCOL)).mae
         assert candidate.mae == pytest.approx(mae.mean(), rel=1e-14)
         assert candidate.mae_std == pytest.approx(mae.std(ddof=1), rel=1e-9)
 

@@ -1,0 +1,72 @@
+"""One benchmark's prediction task: the models measured on it, their scores, families and encoded design."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.catalogue import View
+from features.schema import BENCHMARKS
+from foretell.answering.encoding import Encoding
+from foretell.errors import DataError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """`design` has one row per model in the order of `scores` [n] and `families` [n]; rows are sorted by model_id, so
+    that the seeds' splits do not depend on how the tables were stored."""
+
+    benchmark: str
+    design: pd.DataFrame
+    scores: Array
+    encoding: Encoding
+
+    @classmethod
+    def of(cls, benchmark: str, design: pd.DataFrame, target: pd.DataFrame, encoding: Encoding) -> Task:
+        """Join a design table with one benchmark's scores (columns model_id, score).
+
+        Raises DataError when a score's model has no design row, a score is not finite, or a model occurs twice.
+        """
+        unknown = sorted(set(target["model_id"]) - set(design["model_id"]))
+        if unknown:
+            raise DataError(f"{benchmark}: scores of models without a design row: {unknown[:5]}")
+        if target["model_id"].duplicated().any() or not np.isfinite(target["score"].astype(float)).all():
+            raise DataError(f"{benchmark}: scores must be finite, one per model")
+        joined = design.merge(target, on="model_id", validate="one_to_one").sort_values("model_id", ignore_index=True)
+        return cls(benchmark, joined.drop(columns="score"), joined["score"].to_numpy(dtype=np.float64), encoding)
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """The models, in row order."""
+        return tuple(self.design["model_id"].astype(str))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Each row's family."""
+        return tuple(self.design["family"].astype(str))
+
+    @property
+    def lower_is_better(self) -> bool:
+        """True where the score is a Brier score."""
+        return BENCHMARKS[self.benchmark].lower_is_better
+
+    @property
+    def view(self) -> View:
+        """Which facts the design is made of."""
+        return cast("View", self.encoding.view)
+
+    def columns(self, names: Sequence[str]) -> Array:
+        """Encoded features [n, len(names)], NaN = unknown."""
+        return self.encoding.matrix(self.design, names)
+
+    def subset(self, rows: NDArray[np.intp]) -> Task:
+        """The task restricted to `rows` (in ascending order)."""
+        design = self.design.iloc[rows].reset_index(drop=True)
+        return Task(self.benchmark, design, self.scores[rows], self.encoding)
