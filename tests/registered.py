@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from models.fitting import card, fit
-from models.nested import Protocol
+from models.protocol import Protocol
 from models.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
