@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import measure_text as bench_text
+from benchmarks import text_features
 from features.tagged import read_tagged
 from features.text_table import COLUMNS
 from foretell.errors import ConfigError
@@ -82,6 +82,6 @@ def test_the_fingerprint_follows_what_can_change_a_feature() -> None:
 
 
 def test_the_benchmark_measures(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = bench_text.bench_text_features(20)
+    figures = text_features.measure(20)
     assert set(figures) == {"seconds", "documents_per_second", "peak_mebibytes"}
     assert all(value > 0 for value in figures.values())
