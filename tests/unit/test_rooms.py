@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("foretell", "pipelines", "features", "models", "expectations", "lms")
+ROOMS = ("foretell", "features", "models", "lms", "expectations", "pipelines", "benchmarks")
 ANSWERING = "foretell.answering.predictor"
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
@@ -58,22 +58,48 @@ def test_the_rooms_are_read() -> None:
         ("transformers", ("lms",)),
         ("lm_eval", ("lms",)),
         ("stanza", ("lms",)),
-        ("pipelines", ("pipelines",)),
-        ("expectations", ("expectations", "pipelines")),
-        ("lms", ("lms", "pipelines")),
-        ("models", ("models", "pipelines")),
-        ("features", ("features", "models", "lms", "expectations", "pipelines")),
+        ("dvc", ("pipelines",)),
     ],
 )
 def test_one_room_per_dependency(package: str, allowed: tuple[str, ...]) -> None:
     assert offenders(package, allowed) == []
 
 
-@pytest.mark.parametrize("room", ["features", "expectations"])
-def test_pure_rooms_import_only_themselves_and_features(room: str) -> None:
-    foreign = set(ROOMS) - {room, "features", "foretell"}
-    mine = {file: names for file, names in IMPORTS.items() if file.startswith(f"{room}/")}
-    assert {file for file, names in mine.items() if {name.split(".")[0] for name in names} & foreign} == set()
+MAY_IMPORT = {
+    "foretell": set(),
+    "features": {"foretell"},
+    "models": {"features", "foretell"},
+    "lms": {"features", "foretell"},
+    "expectations": {"features", "foretell"},
+    "pipelines": {"expectations", "features", "foretell", "lms", "models"},
+    "benchmarks": {"features", "foretell", "models", "pipelines"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_arrows_between_rooms_point_one_way(room: str) -> None:
+    arrows = {
+        (file, name.split(".")[0])
+        for file, names in IMPORTS.items()
+        if file.startswith(f"{room}/")
+        for name in names
+        if name.split(".")[0] in set(ROOMS) - {room}
+    }
+    assert {(file, other) for file, other in arrows if other not in MAY_IMPORT[room]} == set()
+
+
+@pytest.mark.parametrize("stranger", ["dvc", "pipelines", "rich", "typer"])
+def test_the_library_knows_neither_dvc_nor_the_command_line(stranger: str) -> None:
+    assert not [file for file in offenders(stranger, ()) if file.startswith("foretell/")]
+
+
+def test_code_that_ships_with_predictors_imports_itself_and_four_libraries() -> None:
+    """foretell/answering and errors.py are all that a registered predictor brings along."""
+    allowed = {"numpy", "pandas", "ruamel", "xgboost"} | set(sys.stdlib_module_names)
+    for file, names in IMPORTS.items():
+        if file.startswith("foretell/answering/") or file == "foretell/errors.py":
+            own = {name for name in names if name.startswith(("foretell.answering.", "foretell.errors."))}
+            assert {name.split(".")[0] for name in names - own} <= allowed, file
 
 
 def test_only_the_raw_reader_opens_raw_tables() -> None:
