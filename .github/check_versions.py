@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {
-    "foretell/__init__.py": r'^__version__ = "(.+)"$',
+    "foretell/version.py": r'^__version__ = "(.+)"$',
     "CITATION.cff": r"^version: (.+)$",
     "CHANGELOG.md": r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$",
 }

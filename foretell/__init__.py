@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from foretell.answering.predictor import Predictor
     from foretell.errors import ConfigError, DataError, ForetellError, RefusedError, TrackingError
     from foretell.loading import load_predictor
-
-__version__ = "0.2.0"
+    from foretell.version import __version__
 
 __all__ = [
     "Answer",
@@ -46,6 +45,7 @@ _HOMES = {
     "Answer": "answering.answer",
     "Explanation": "answering.answer",
     "Predictor": "answering.predictor",
+    "__version__": "version",
     "load_predictor": "loading",
 } | dict.fromkeys(("ConfigError", "DataError", "ForetellError", "RefusedError", "TrackingError"), "errors")
 

@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from foretell import __version__
+from foretell.version import __version__
 
 MARKS = ("dvc.yaml", "params.yaml", "pipelines/cli/main.py")
 

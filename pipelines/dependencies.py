@@ -21,6 +21,7 @@ DATA = ("data/", "reports/")
 
 # Left out of every stage's dependencies, with the reason: none of them decides a byte of what a stage writes.
 PLUMBING = {
+    "foretell/__init__.py": "the public door, which imports a part when it is asked for it; nothing is computed there",
     "foretell/errors.py": "the kinds of errors: a stage that fails writes nothing",
     "foretell/files.py": "how a file is written whole, not what it holds",
     "foretell/parallel.py": "where work runs: results come back in the order of the items, wherever that is",
