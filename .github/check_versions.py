@@ -1,4 +1,4 @@
-"""Check that foretell/__init__.py (which pyproject.toml reads), CHANGELOG.md and CITATION.cff give one version, and
+"""Check that foretell/version.py (which pyproject.toml reads), CHANGELOG.md and CITATION.cff give one version, and
 print what the changelog says of it (the notes of a release). Called with a tag, it also checks that the tag is that
 version. Uses the standard library only, so that a release can be checked without an environment."""
 
