@@ -4,9 +4,14 @@ repositories; and what loading a predictor executes, watched while it happens.""
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from registered import DESIGN, save_predictor
+
+from models.problem import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("foretell", "features", "models", "lms", "expectations", "pipelines", "benchmarks")
@@ -109,3 +114,36 @@ def test_pickled_weights_are_admitted_in_one_place() -> None:
 )
 def test_the_rules_notice_what_they_forbid(source: str, noticed: object) -> None:
     assert callable(noticed) and noticed(ast.parse(source))
+
+
+WATCHED = """
+import sys
+import foretell
+from pathlib import Path
+folder, events = Path(sys.argv[1]), []
+foretell.load_predictor, foretell.Predictor  # their modules are imported before the watch begins
+def watch(event, arguments):
+    if event == "pickle.find_class":
+        events.append(event)
+    if event == "exec" and str(folder) in str(arguments[0].co_filename):
+        events.append(event)
+    if event in ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):
+        events.append(event)
+sys.addaudithook(watch)
+predictor = foretell.load_predictor(folder)
+predictor.explain({design!r})
+print(predictor.predict({design!r}).benchmark, events, str(folder) in sys.path)
+"""
+
+
+def test_loading_a_predictor_runs_none_of_the_code_beside_it(small_task: Task, tmp_path: Path) -> None:
+    folder = tmp_path / "predictor"
+    save_predictor(folder, small_task)
+    for name in ("serving.py", "sitecustomize.py", "code/answering/predictor.py", "foretell/__init__.py", "pandas.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("raise SystemExit('the code in the folder was run')")
+    (folder / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    command = [sys.executable, "-c", WATCHED.replace("{design!r}", repr(DESIGN)), str(folder)]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == "lambada_0shot [] False\n"
