@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from registered import DESIGN, save_predictor
 
-from models.problem import Task
+from models.task import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("foretell", "features", "models", "lms", "expectations", "pipelines", "benchmarks")

@@ -33,7 +33,7 @@ def test_versions_and_dates_agree(checker: ModuleType, capsys: pytest.CaptureFix
 def test_the_package_takes_its_version_from_the_library() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["dynamic"] == ["version"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "foretell.__version__"}
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "foretell.version.__version__"}
 
 
 def test_a_tag_must_be_the_version(checker: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
