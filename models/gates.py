@@ -1,5 +1,5 @@
 """What a candidate must show before it becomes the champion. Pure: every gate takes plain figures and answers with a
-name, passed or not, the figures and a sentence; `pipelines/promotion.py` gathers the figures and moves aliases."""
+name, passed or not, the figures and a sentence; `models/registry/evidence.py` gathers the figures."""
 
 from __future__ import annotations
 

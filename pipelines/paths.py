@@ -5,6 +5,7 @@ from pathlib import Path
 VALIDATION = Path("reports/validation.json")
 VALIDATION_PROBLEMS = Path("reports/validation_problems.csv")
 DATA_DOCS = Path("reports/data_docs")
+RAW = Path("data/raw")
 TABLES = Path("data/tables")
 DESIGN_TABLE = TABLES / "design.parquet"
 SCORE_TABLE = TABLES / "scores.parquet"
@@ -24,6 +25,7 @@ GENERATIONS = Path("data/generations")
 TAGS = Path("data/tags")
 TAG_WORK = Path(".progress/tags")
 LINEAGE = Path("data/lineage")
+RUN_FIGURES = REPORTS / "runs"
 GENERATION_REPORT = REPORTS / "generations"
 LAWS = REPORTS / "laws"
 TRAJECTORIES = REPORTS / "trajectories"

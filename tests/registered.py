@@ -22,7 +22,7 @@ DESIGN = {"total_params": 7e9, "tokens_billions": 1000.0, "pct_code": 15.0, "act
 REGISTER = """
 import sys
 from pathlib import Path
-from models.registry import Store
+from models.registry.store import Store
 from models.registry.package import log_predictor
 
 folder, aliases = Path(sys.argv[1]), sys.argv[2:]

@@ -1,10 +1,12 @@
-"""MLflow, in one room: makes a store match the run descriptions of `runs.py`, packs predictors, holds the
-registry's versions and aliases, and answers what is champion, candidate and history. Everything here may be repeated: a
-run or a version that is there is found by its `dvc.stage_hash`, a partial one is completed, and nothing is made twice.
+"""MLflow, in one room: pure descriptions of runs and versions made from the files that DVC owns (`workspace`,
+`dvc_lock`, `lineage`, `runs`), a store that is made to match them (`connection`, `tracked`, `store`), and champions:
+who is, the gates a candidate must pass, promotion and rollback (`champions`, `evidence`, `promotion`).
+
+Import the modules: the descriptions need no MLflow. The two settings below must stand before MLflow is imported for the
+first time (its logging and its telemetry start with the import); all others are made where a store is opened.
 """
 
-from models.registry.connection import STAGE_HASH  # first: it quiets MLflow before MLflow is loaded
-from models.registry.store import CANDIDATE, CHAMPION, ModelVersion, Store
-from models.registry.tracked import Found, Run
+import os
 
-__all__ = ["CANDIDATE", "CHAMPION", "STAGE_HASH", "Found", "ModelVersion", "Run", "Store"]
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

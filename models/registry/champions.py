@@ -1,5 +1,6 @@
-"""Champions: who is, who was, and the moves between them. MLflow's aliases have no history and no compare-and-set, so
-every move is written as a tag of the registered model, and a move is made under a claim that a second mover respects.
+"""Champions: which version is, which were, and the moves between them. MLflow's aliases have no history and no
+compare-and-set, so every move is written as a tag of the registered model, and a move is made under a claim that a
+second mover respects.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from mlflow.entities.model_registry import RegisteredModel
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 from foretell.errors import TrackingError
 from models.registry.connection import readable
-from models.registry.store import CHAMPION, Store
+from models.registry.runs import model_name
+from models.registry.store import CANDIDATE, CHAMPION, Store
 
 EVENT, CLAIM = "foretell.event.", "foretell.claim"
 CLAIM_SECONDS = 600.0  # an older claim was left by a mover that died
@@ -43,8 +45,8 @@ def events(store: Store, name: str) -> list[Event]:
     """Every move of a registered model's champion, oldest first."""
     tags = _model(store, name).tags
     stored = sorted((key, value) for key, value in tags.items() if key.startswith(EVENT))
-    found = [json.loads(value) for _, value in stored]
-    return [Event(**{**event, "failed": tuple(event["failed"])}) for event in found]
+    decoded = [json.loads(value) for _, value in stored]
+    return [Event(**{**event, "failed": tuple(event["failed"])}) for event in decoded]
 
 
 def previous(moves: Sequence[Event]) -> str:
@@ -82,16 +84,47 @@ def undo(store: Store, name: str, event: Event) -> None:
     """Take back a move that was just made, as if it had not been."""
     _set(store, name, event.before)
     with readable(store.uri):
-        wanted = json.dumps(asdict(event))
+        written = json.dumps(asdict(event))
         for key, value in _model(store, name).tags.items():
-            if key.startswith(EVENT) and value == wanted:
+            if key.startswith(EVENT) and value == written:
                 store.client.delete_registered_model_tag(name, key)
 
 
 def champion(store: Store, name: str) -> str:
     """The champion's version number, "" when there is none."""
-    found = store.alias(name, CHAMPION)
-    return str(found.version) if found else ""
+    version = store.alias(name, CHAMPION)
+    return str(version.version) if version else ""
+
+
+@dataclass(frozen=True)
+class AliasedVersion:
+    """A registered version and its aliases (champion, candidate)."""
+
+    version: ModelVersion
+    aliases: tuple[str, ...]
+
+    @property
+    def number(self) -> str:
+        """The version's number."""
+        return str(self.version.version)
+
+
+def aliased_versions(store: Store, benchmark: str) -> list[AliasedVersion]:
+    """A benchmark's champion and its candidate, each version once with all its aliases; the first one answers. Empty
+    when nothing is registered."""
+    versions: dict[str, AliasedVersion] = {}
+    for alias in (CHAMPION, CANDIDATE):
+        version = store.alias(model_name(benchmark), alias)
+        if version is not None:
+            known = versions.get(str(version.version), AliasedVersion(version, ()))
+            versions[str(version.version)] = replace(known, aliases=(*known.aliases, alias))
+    return list(versions.values())
+
+
+def answering_version(store: Store, benchmark: str) -> AliasedVersion | None:
+    """The version that answers for a benchmark: its champion, or its candidate where there is no champion yet; None
+    when nothing is registered."""
+    return next(iter(aliased_versions(store, benchmark)), None)
 
 
 def stamp() -> tuple[str, str]:

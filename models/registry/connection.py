@@ -11,13 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -30,14 +23,23 @@ STAGE_HASH, STATE, COMPLETE = "dvc.stage_hash", "foretell.state", "complete"
 NOTE = "mlflow.note.content"
 MAKE = "`make repro` makes and fills it, or `foretell track` where the results are there"
 ANSWER_SECONDS = 5.0  # a server that has not answered its health page by then counts as down
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default a server that is down holds each call for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+"""MLflow's settings while a store is used, unless the environment sets them. MLflow reads them at each call."""
 
 
 class Connection:
     """An MLflow tracking server and registry: the one that MLFLOW_TRACKING_URI names, or a SQLite file `mlflow.db`
     with its artifacts in `mlartifacts/`, both in the repository. Raises TrackingError when it cannot be reached, and
-    when nothing is tracked there yet, unless it may `create` the store and its experiment: asking makes nothing."""
+    when nothing is tracked there yet, unless it may `create` the store and its experiment: reading makes nothing."""
 
     def __init__(self, root: Path = Path(), create: bool = False):
+        for setting, value in SETTINGS.items():
+            os.environ.setdefault(setting, value)
         self.root = root.resolve()
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
         self.local = self.uri.startswith("sqlite")
@@ -61,19 +63,24 @@ class Connection:
             self.experiment_id = self._experiment(create)
 
     def _experiment(self, create: bool) -> str:
-        found = self.client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = self.client.get_experiment_by_name(EXPERIMENT)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         if not create:
-            raise TrackingError(f"{self.uri.split('@')[-1]}: nothing of foretell is tracked there yet; {MAKE}")
+            raise TrackingError(f"{self.shown}: nothing of foretell is tracked there yet; {MAKE}")
         location = (self.root / "mlartifacts").as_uri() if self.local else None
         try:
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
         except MlflowException:
-            found = self.client.get_experiment_by_name(EXPERIMENT)  # another process was first
-            if found is None:
+            experiment = self.client.get_experiment_by_name(EXPERIMENT)  # another process was first
+            if experiment is None:
                 raise
-            return str(found.experiment_id)
+            return str(experiment.experiment_id)
+
+    @property
+    def shown(self) -> str:
+        """The address for messages: without user name and password."""
+        return self.uri.split("@")[-1]
 
     @property
     def page(self) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foretell.errors import ConfigError, TrackingError
-from models.registry import Store
+from models.registry.store import Store
 
 PASSWORD, SECRET = "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"
 SHORTEST = 12  # characters of a password or secret

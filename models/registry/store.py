@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mlflow
@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from foretell.errors import TrackingError
 from models.registry.connection import STAGE_HASH, readable
 from models.registry.package import log_predictor
-from models.registry.runs import VersionSpec
-from models.registry.tracked import Found, Runs
+from models.registry.runs import RunSpec, VersionSpec
+from models.registry.tracked import Outcome, Runs
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 
@@ -22,17 +22,30 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 class Store(Runs):
     """A tracking store and its registry."""
 
-    def register(self, spec: VersionSpec) -> Found:
+    def match(
+        self, specs: Sequence[RunSpec], versions: Sequence[VersionSpec], report: Callable[[str], None]
+    ) -> dict[str, str]:
+        """Track `specs` and register `versions`, telling `report` about each; registered name -> version number."""
+        for spec in specs:
+            report(f"{spec.name}: {self.track(spec).action}")
+        numbers = {}
+        for version in versions:
+            outcome = self.register(version)
+            numbers[version.model_name] = outcome.id
+            report(f"{version.model_name} version {outcome.id}: {outcome.action}")
+        return numbers
+
+    def register(self, spec: VersionSpec) -> Outcome:
         """Make the registry hold a version of `spec` with alias `candidate`, once: found by its stage hash."""
         with readable(self.uri):
             version = self._find_version(spec.model_name, spec.run.stage_hash)
-            outcome = "found"
+            action = "found"
             if version is None:
-                version, outcome = self._new_version(spec), "made"
+                version, action = self._new_version(spec), "made"
             current = self.alias(spec.model_name, CANDIDATE)
             if current is None or current.version != version.version:
                 self.client.set_registered_model_alias(spec.model_name, CANDIDATE, str(version.version))
-            return Found(str(version.version), outcome)
+            return Outcome(str(version.version), action)
 
     def _find_version(self, name: str, stage_hash: str) -> ModelVersion | None:
         for version in self.versions(name):
@@ -70,8 +83,23 @@ class Store(Runs):
     def versions(self, name: str) -> list[ModelVersion]:
         """Versions of a registered model, newest first; empty when it does not exist."""
         with readable(self.uri):
-            found = self.client.search_model_versions(f"name = '{name}'", max_results=1000)
-            return sorted(found, key=lambda version: -int(version.version))
+            versions = self.client.search_model_versions(f"name = '{name}'", max_results=1000)
+            return sorted(versions, key=lambda version: -int(version.version))
+
+    def version_numbers(self, name: str) -> list[str]:
+        """Numbers of the versions, newest first. Raises TrackingError when the model is not registered."""
+        numbers = [str(version.version) for version in self.versions(name)]
+        if not numbers:
+            raise TrackingError(f"{name} is not registered in {self.shown}; `foretell track` registers what is made")
+        return numbers
+
+    def version(self, name: str, number: str) -> ModelVersion:
+        """A version by its number. Raises TrackingError naming the versions that there are."""
+        numbers = self.version_numbers(name)
+        if number not in numbers:
+            raise TrackingError(f"{name} has no version {number}; its versions are: {', '.join(numbers)}")
+        with readable(self.uri):
+            return self.client.get_model_version(name, number)
 
     def alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version that `alias` points to, or None."""
@@ -83,14 +111,10 @@ class Store(Runs):
                     return None
                 raise
 
-    def move_alias(self, name: str, alias: str, version: str, tags: Mapping[str, str] | None = None) -> None:
-        """Point `alias` at `version` and add `tags` to it; TrackingError when there is no such version."""
-        known = [str(v.version) for v in self.versions(name)]
-        if version not in known:
-            raise TrackingError(f"{name} has no version {version}; there are: {', '.join(known) or 'none'}")
+    def move_alias(self, name: str, alias: str, version: str) -> None:
+        """Point `alias` at `version`; TrackingError when there is no such version."""
+        self.version(name, version)
         with readable(self.uri):
-            for key, value in (tags or {}).items():
-                self.client.set_model_version_tag(name, version, key, value)
             self.client.set_registered_model_alias(name, alias, version)
 
     def drop_alias(self, name: str, alias: str) -> None:

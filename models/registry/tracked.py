@@ -1,4 +1,4 @@
-"""Runs: the store made to match a description, once, however often it is asked and wherever it was interrupted."""
+"""Runs: the store made to match a description, once, however often that is repeated and wherever it was interrupted."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from models.registry.runs import RunSpec
 
 
 @dataclass(frozen=True)
-class Found:
-    """What became of a description: the id (run id or version number) and whether it was made, completed or found."""
+class Outcome:
+    """What became of a description: the id (run id or version number), and whether it was made, completed or found."""
 
     id: str
-    outcome: str
+    action: str
 
 
 class Runs(Connection):
     """The tracking half of a store."""
 
-    def track(self, spec: RunSpec) -> Found:
+    def track(self, spec: RunSpec) -> Outcome:
         """Make the store hold the run that `spec` describes, once: found by its stage hash, completed when partial.
 
         Raises TrackingError when a metric is not finite.
@@ -36,13 +36,13 @@ class Runs(Connection):
         with readable(self.uri):
             run = self._find_run(spec)
             if run is not None and run.data.tags.get(STATE) == COMPLETE and self._has_files(run, spec):
-                return Found(run.info.run_id, "found")
-            outcome = "made" if run is None else "completed"
+                return Outcome(run.info.run_id, "found")
+            action = "made" if run is None else "completed"
             run = run or self._new_run(spec)
             self._fill(run.info.run_id, spec)
             self.client.set_tag(run.info.run_id, STATE, COMPLETE)
             self.client.set_terminated(run.info.run_id, "FINISHED")
-            return Found(run.info.run_id, outcome)
+            return Outcome(run.info.run_id, action)
 
     def _new_run(self, spec: RunSpec) -> Run:
         identity = {STAGE_HASH: spec.stage_hash, "benchmark": spec.benchmark, "predictor": spec.predictor}
@@ -77,7 +77,7 @@ class Runs(Connection):
         self.client.log_batch(run_id, metrics=fresh, params=params, tags=tags)
         inputs = [
             DatasetInput(
-                MlflowDataset(data.name, data.md5, "local", f'{{"uri": "{data.path}"}}'),
+                MlflowDataset(data.name, data.md5, "local", data.source),
                 [InputTag("mlflow.data.context", data.context)],
             )
             for data in spec.datasets
@@ -106,7 +106,9 @@ class Runs(Connection):
         names = sorted({str(run.info.run_name) for run in runs})
         hint = ", ".join(name for name in names if name_or_id.split("/")[0] in name)
         hint = hint or ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        raise TrackingError(f"no run called {name_or_id!r} in {self.uri}; there are: {hint or 'none (run dvc repro)'}")
+        raise TrackingError(
+            f"no run called {name_or_id!r} in {self.shown}; there are: {hint or 'none (run dvc repro)'}"
+        )
 
     def run_file(self, run_id: str, path: str) -> Path:
         """A local copy of one of a run's files; TrackingError when it has none at `path`."""

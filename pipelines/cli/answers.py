@@ -15,7 +15,8 @@ from features.schema import BENCHMARKS, MODELS
 from foretell.answering.answer import Answer
 from foretell.answering.predictor import Predictor
 from foretell.errors import ConfigError, TrackingError
-from models.registry import CANDIDATE, CHAMPION, ModelVersion, Store
+from models.registry.champions import aliased_versions, answering_version
+from models.registry.store import Store
 from pipelines.params import Params, load_params
 from pipelines.paths import LINEAGE
 
@@ -46,13 +47,10 @@ def answers(design: Mapping[str, Any], benchmarks: Sequence[str], level: float |
     slugs = list(benchmarks or load_params().benchmarks)  # outside a workspace this says so, before a store is made
     store, answered = Store(), []
     for slug in slugs:
-        name = f"foretell-{slug}"
-        for alias in (CHAMPION, CANDIDATE):
-            version = store.alias(name, alias)
-            if version is not None:
-                answer = Predictor.load(store.download(version)).predict(design, level)
-                answered.append(RegisteredAnswer(answer, str(version.version), alias))
-                break
+        registered = answering_version(store, slug)
+        if registered is not None:
+            answer = Predictor.load(store.download(registered.version)).predict(design, level)
+            answered.append(RegisteredAnswer(answer, registered.number, registered.aliases[0]))
     if not answered:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
     return answered
@@ -92,19 +90,19 @@ def print_status() -> None:
     for heading in ("benchmark", "version", "is", "MAE", "new families", "coverage", "data", "note"):
         table.add_column(heading, justify="right" if heading in ("MAE", "new families", "coverage") else "left")
     for benchmark in params.benchmarks:
-        title, shown = BENCHMARKS[benchmark].title, _aliased(store, f"foretell-{benchmark}")
+        title, shown = BENCHMARKS[benchmark].title, aliased_versions(store, benchmark)
         if not shown:
             table.add_row(title, "-", "-", "", "", "", "", "not registered")
-        for version, aliases in shown:
-            metrics = store.client.get_run(str(version.run_id)).data.metrics
+        for registered in shown:
+            metrics = store.client.get_run(str(registered.version.run_id)).data.metrics
             table.add_row(
                 title,
-                f"v{version.version}",
-                " and ".join(aliases),
+                f"v{registered.number}",
+                " and ".join(registered.aliases),
                 f"{metrics['mae_mean']:.4f}",
                 f"{metrics.get('family_mae', float('nan')):.4f}",
                 f"{metrics.get('coverage', float('nan')):.1%}",
-                version.tags.get("data.version", "?"),
+                registered.version.tags.get("data.version", "?"),
                 "" if metrics.get("predictable", 1.0) > 0 else NOT_PREDICTABLE,
             )
             title = ""
@@ -113,16 +111,6 @@ def print_status() -> None:
     console.print(table)
     for line in _language_models(params):
         console.print(line, soft_wrap=True, highlight=False)
-
-
-def _aliased(store: Store, name: str) -> list[tuple[ModelVersion, list[str]]]:
-    """Champion and candidate of a registered model, each version once with all it is."""
-    found: dict[str, tuple[ModelVersion, list[str]]] = {}
-    for alias in (CHAMPION, CANDIDATE):
-        version = store.alias(name, alias)
-        if version is not None:
-            found.setdefault(str(version.version), (version, []))[1].append(alias)
-    return list(found.values())
 
 
 def _language_models(params: Params) -> list[str]:

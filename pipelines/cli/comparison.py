@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from foretell.errors import DataError
-from models.gates import Evidence, difference_interval, paired_errors
-from models.registry import Run, Store
+from models.gates import difference_interval, paired_errors
+from models.registry.evidence import run_evidence
+from models.registry.store import Store
 from models.results import is_evaluated
 from models.schemes import Scheme
-
-EVIDENCE = ("errors.csv", "predictions.parquet")
 
 
 def print_comparison(store: Store, name: str, other: str) -> None:
@@ -38,15 +35,3 @@ def print_comparison(store: Store, name: str, other: str) -> None:
         if share:
             print(f"  {better.label} has {share:.1f} % less error than {worse.label}")
     print("the interval is over seeds, which re-split the same models: the noise of the splits, not of new models")
-
-
-def run_evidence(store: Store, run: Run, label: str, predictor: str = "") -> Evidence:
-    """The errors and predictions that a run keeps, of its own predictor or of another one of its benchmark."""
-    errors, predictions = (store.run_file(run.info.run_id, f"errors/{name}") for name in EVIDENCE)
-    return Evidence(
-        label,
-        predictor or str(run.data.tags["predictor"]),
-        pd.read_csv(errors),
-        pd.read_parquet(predictions),
-        str(run.data.tags.get("data.version", "")),
-    )

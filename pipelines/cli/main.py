@@ -136,10 +136,9 @@ def repro() -> None:
 @app.command()
 def track() -> None:
     """Make the MLflow store (MLFLOW_TRACKING_URI, or mlflow.db here) hold what the files say; safe to repeat."""
-    from pipelines.params import load_params
-    from pipelines.stages.track import describe, make_store_match
+    from pipelines.tracking import track as make_store_match
 
-    make_store_match(*describe(load_params()))
+    make_store_match()
 
 
 @data.command("diff")

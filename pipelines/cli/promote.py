@@ -21,10 +21,11 @@ def promote(
     reason: Annotated[str, typer.Option(help="why, recorded with the promotion")] = "",
 ) -> None:
     """Make the candidate the champion if it passes every gate; several benchmarks: all or none, but for --passing."""
-    from models.registry import Store
+    from models.registry.promotion import plan
+    from models.registry.promotion import promote as move
+    from models.registry.store import Store
     from pipelines.params import load_params
-    from pipelines.promotion import plan
-    from pipelines.promotion import promote as move
+    from pipelines.workspace import WORKSPACE
 
     names = list(load_params().benchmarks) if everything else list(dict.fromkeys(benchmarks or []))
     if not names or (everything and benchmarks):
@@ -36,7 +37,7 @@ def promote(
     if version and len(names) > 1:
         raise typer.BadParameter("--version goes with one benchmark")
     store = Store()
-    plans = plan(store, names, version)
+    plans = plan(store, WORKSPACE, names, version)
     for one in plans:
         print(f"{one.benchmark}: version {one.version} against {'version ' + one.before if one.before else 'nobody'}")
         for gate in one.gates:
@@ -61,8 +62,8 @@ def rollback(
     reason: Annotated[str, typer.Option(help="why, recorded with the move")] = "",
 ) -> None:
     """Restore the champion before the present one."""
-    from models.registry import Store
-    from pipelines.promotion import roll_back
+    from models.registry.promotion import roll_back
+    from models.registry.store import Store
 
     event = roll_back(Store(), benchmark, reason.strip())
     after = f"version {event.after}" if event.after else "nobody (it was the first champion)"
@@ -73,9 +74,9 @@ def rollback(
 @app.command()
 def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in params.yaml")]) -> None:
     """Every move of a benchmark's champion: when, who, from which version to which, and why."""
-    from models.registry import Store
     from models.registry.champions import champion, events
-    from pipelines.promotion import check_benchmarks
+    from models.registry.promotion import check_benchmarks
+    from models.registry.store import Store
 
     check_benchmarks([benchmark])
     store, name = Store(), f"foretell-{benchmark}"
@@ -96,7 +97,7 @@ def compare(
     other: Annotated[str, typer.Argument(help="the run to compare it with")],
 ) -> None:
     """The paired difference of two runs' errors on the same seeds, with its interval."""
-    from models.registry import Store
+    from models.registry.store import Store
     from pipelines.cli.comparison import print_comparison
 
     print_comparison(Store(), run, other)

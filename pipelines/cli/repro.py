@@ -10,10 +10,10 @@ from pathlib import Path
 
 from features.schema import RAW_TABLES
 from foretell.errors import ConfigError
+from models.registry.hashes import file_md5
 from pipelines.files import read_yaml
-from pipelines.lineage import md5
 from pipelines.params import load_params
-from pipelines.stages.track import describe, make_store_match
+from pipelines.tracking import track
 
 
 def reproduce() -> None:
@@ -35,9 +35,9 @@ def reproduce() -> None:
     if made:
         _dvc("pull", "--allow-missing", *made)
     _dvc("repro")
-    registered = make_store_match(*describe(params))
+    _, registered = track()
     minutes = (time.monotonic() - started) / 60
-    names = ", ".join(f"{name} v{found.id}" for name, found in registered.items())
+    names = ", ".join(f"{name} v{number}" for name, number in registered.items())
     print(f"\ndone in {minutes:.1f} minutes")
     print(f"registered: {names}")
     print(f"report:     {Path('reports/report.md')} (figure: reports/errors.png, table: reports/errors.csv)")
@@ -48,7 +48,7 @@ def reproduce() -> None:
 def _differs(path: Path) -> bool:
     """Does a raw table differ from the hash in its .dvc file?"""
     recorded = read_yaml(path.with_name(f"{path.name}.dvc"))["outs"][0]["md5"]
-    return bool(md5(path) != recorded)
+    return bool(file_md5(path) != recorded)
 
 
 def _dvc(*arguments: str) -> None:

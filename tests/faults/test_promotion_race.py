@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "foretell-lambada_0shot"
 
 MAKE = f"""
-from models.registry import Store
+from models.registry.store import Store
 store = Store(create=True)
 store.client.create_registered_model("{NAME}")
 run = store.client.create_run(store.experiment_id).info.run_id
@@ -24,7 +24,7 @@ for _ in range(2):
 MOVE = f"""
 import pathlib, sys, time
 from foretell.errors import TrackingError
-from models.registry import Store
+from models.registry.store import Store
 from models.registry.champions import Event, champion, claimed, move, stamp
 store = Store(create=True)
 before = champion(store, "{NAME}")
@@ -39,7 +39,7 @@ except TrackingError as error:
     print(f"refused: {{error}}")
 """
 LOOK = f"""
-from models.registry import Store
+from models.registry.store import Store
 from models.registry.champions import CLAIM, champion, events
 store = Store(create=True)
 tags = store.client.get_registered_model("{NAME}").tags

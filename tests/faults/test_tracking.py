@@ -22,22 +22,23 @@ N_RUNS = 12
 TRACK = f"""
 import sys
 from pathlib import Path
-from models.registry import Store
-from models.registry.runs import Dataset, RunSpec
+from models.registry.lineage import Dataset
+from models.registry.runs import RunSpec
+from models.registry.store import Store
 
 def spec(i):
     files = tuple((path, "errors") for path in sorted(Path("files").iterdir()))
     return RunSpec(f"b/{{i}}", f"hash{{i}}", "b", f"p{{i}}", "words", {{"view": "verified"}},
                    {{"mae_mean": 0.5, "x": 1.0}}, {{"mae": [(seed, 0.1 * seed) for seed in range(50)]}}, files,
-                   (Dataset("models", "data/raw/models.csv", "md5", "raw"),), {{"n_seeds": "50"}})
+                   (Dataset("data/raw/models.csv", "md5"),), {{"n_seeds": "50"}})
 
 store = Store(create=True)
 print("ready", flush=True)
-print(*[store.track(spec(i)).outcome for i in range({N_RUNS})], flush=True)
+print(*[store.track(spec(i)).action for i in range({N_RUNS})], flush=True)
 """
 COUNT = """
 import json
-from models.registry import Store
+from models.registry.store import Store
 store = Store(create=True)
 runs = store.client.search_runs([store.experiment_id], max_results=1000)
 print(json.dumps([[r.info.run_name, r.info.status, len(store.client.get_metric_history(r.info.run_id, "mae")),
@@ -47,7 +48,7 @@ print(json.dumps([[r.info.run_name, r.info.status, len(store.client.get_metric_h
 DOWN = """
 import time
 from foretell.errors import TrackingError
-from models.registry import Store
+from models.registry.store import Store
 began = time.monotonic()
 try:
     Store()

@@ -40,7 +40,7 @@ def test_runs_compare_and_registry_can_be_read(pages: tuple[str, Path]) -> None:
         pytest.skip("chromium is not installed (apt-get install chromium)")
     address, workspace = pages
     look = (
-        "from models.registry import Store; s = Store(); "
+        "from models.registry.store import Store; s = Store(); "
         f"print(s.experiment_id, *[s.run(name).info.run_id for name in {RUNS!r}])"
     )
     environment = {**os.environ, "PYTHONPATH": str(workspace)}

@@ -61,7 +61,9 @@ def test_predictors_belong_to_their_runs_and_one_that_was_packed_is_not_packed_a
     before = packed()
     assert [name for _, name in before] == ["foretell"] * len(BENCHMARKS)
     assert not (copy / "mlruns").exists()
-    forget = "import models.registry as r; r.Store().client.delete_model_version('foretell-lambada_0shot', '1')"
+    forget = (
+        "from models.registry.store import Store; Store().client.delete_model_version('foretell-lambada_0shot', '1')"
+    )
     checked(copy, sys.executable, "-c", forget)
     assert re.search(r"foretell-lambada_0shot version \d: made", shell(copy, *FORETELL, "track").stderr)
     assert packed() == before
