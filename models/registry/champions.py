@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 from foretell.errors import TrackingError
+from foretell.loading import CANDIDATE, CHAMPION
 from models.registry.connection import readable
 from models.registry.runs import model_name
-from models.registry.store import CANDIDATE, CHAMPION, Store
+from models.registry.store import Store
 
 EVENT, CLAIM = "foretell.event.", "foretell.claim"
 CLAIM_SECONDS = 600.0  # an older claim was left by a mover that died

@@ -16,9 +16,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from foretell.errors import TrackingError
+from foretell.loading import EXPERIMENT
 from models.registry.views import PAGE, TAG, saved_view
 
-EXPERIMENT = "foretell"
 STAGE_HASH, STATE, COMPLETE = "dvc.stage_hash", "foretell.state", "complete"
 NOTE = "mlflow.note.content"
 MAKE = "`make repro` makes and fills it, or `foretell track` where the results are there"

@@ -9,12 +9,13 @@ from mlflow.entities.model_registry import ModelVersion
 
 from features.schema import BENCHMARKS
 from foretell.errors import ConfigError, ForetellError, RefusedError, TrackingError
+from foretell.loading import CANDIDATE
 from models.gates import Gate
 from models.registry.champions import Event, champion, claimed, events, move, previous, stamp, undo
 from models.registry.evidence import Candidate, check_gates
 from models.registry.runs import model_name
 from models.registry.served_check import served_answers
-from models.registry.store import CANDIDATE, Store
+from models.registry.store import Store
 from models.registry.workspace import Workspace
 
 

@@ -11,12 +11,11 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from foretell.errors import TrackingError
+from foretell.loading import CANDIDATE, predictor_folder
 from models.registry.connection import STAGE_HASH, readable
 from models.registry.package import log_predictor
 from models.registry.runs import RunSpec, VersionSpec
 from models.registry.tracked import Outcome, Runs
-
-CHAMPION, CANDIDATE = "champion", "candidate"
 
 
 class Store(Runs):
@@ -126,10 +125,10 @@ class Store(Runs):
         """A local folder with the predictor files of a registered version."""
         with readable(self.uri):
             root = Path(mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}"))
-        folders = [path.parent for path in root.rglob("predictor.yaml")]
-        if not folders:
+        folder = predictor_folder(root)
+        if folder is None:
             raise TrackingError(f"{version.name} version {version.version}: its artifacts hold no predictor.yaml")
-        return folders[0]
+        return folder
 
 
 def _has_files(uri: str) -> bool:

@@ -40,8 +40,8 @@ class Runs(Connection):
             action = "made" if run is None else "completed"
             run = run or self._new_run(spec)
             self._fill(run.info.run_id, spec)
-            self.client.set_tag(run.info.run_id, STATE, COMPLETE)
             self.client.set_terminated(run.info.run_id, "FINISHED")
+            self.client.set_tag(run.info.run_id, STATE, COMPLETE)  # last: a call killed before it is repeated
             return Outcome(run.info.run_id, action)
 
     def _new_run(self, spec: RunSpec) -> Run:
