@@ -72,18 +72,20 @@ def _dask_client(spread: Spread) -> Any:
     """A client kept for the rest of the process, because starting workers (or queueing a Slurm job) takes seconds to
     hours and a selection maps once per step. distributed closes it, and the workers it started, at exit."""
     try:
-        from dask.distributed import Client, LocalCluster
+        from dask import distributed
     except ImportError:
         raise ConfigError("parallel.backend: dask needs the extra: pip install 'foretell[cluster]'") from None
+    client: Any = distributed.Client  # untyped
     if spread.scheduler == "slurm":
-        from dask_jobqueue import SLURMCluster
+        import dask_jobqueue
 
-        cluster = SLURMCluster()
-        cluster.scale(jobs=spread.workers or 1)
-        return Client(cluster)
+        slurm: Any = dask_jobqueue.SLURMCluster()  # type: ignore[attr-defined]  # typed in part only
+        slurm.scale(jobs=spread.workers or 1)
+        return client(slurm)
     if spread.scheduler:
         try:
-            return Client(spread.scheduler, timeout="20s")
+            return client(spread.scheduler, timeout="20s")
         except OSError as error:
             raise ConfigError(f"parallel.scheduler: {spread.scheduler} does not answer ({error})") from None
-    return Client(LocalCluster(n_workers=spread.n_workers, threads_per_worker=1, dashboard_address=None))
+    local: Any = distributed.LocalCluster
+    return client(local(n_workers=spread.n_workers, threads_per_worker=1, dashboard_address=None))

@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
-from xgboost import Booster
+from xgboost import Booster as Booster
 
 from ..errors import DataError
 

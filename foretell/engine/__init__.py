@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.arrays import Floats, Indices
-from foretell.engine.kernels import MAX_BINS, bin_columns
+from foretell.engine.kernels import MAX_BINS as MAX_BINS
+from foretell.engine.kernels import bin_columns
 from foretell.engine.small import boost_grid
 from foretell.engine.small import fold_errors as compiled_fold_errors
 from foretell.errors import DataError

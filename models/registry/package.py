@@ -36,7 +36,7 @@ def log_predictor(experiment_id: str, run_id: str, stage_hash: str, folder: Path
     with tempfile.TemporaryDirectory() as temporary:
         code = Path(temporary) / "code"
         copy_answering_code(code)
-        return Model.log(
+        info: ModelInfo = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             name="predictor",
@@ -48,6 +48,7 @@ def log_predictor(experiment_id: str, run_id: str, stage_hash: str, folder: Path
             input_example=example,
             pip_requirements=[f"{name}=={version(name)}" for name in SERVING_REQUIREMENTS],
         )
+    return info
 
 
 def copy_answering_code(target: Path) -> None:

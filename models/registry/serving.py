@@ -19,7 +19,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 LOCK = threading.Lock()
 
@@ -64,9 +64,10 @@ class ServedPredictor(PythonModel):
         if not isinstance(model_input, pd.DataFrame):
             raise MlflowException.invalid_parameter_value("send named columns: dataframe_records or dataframe_split")
         try:
-            return self.predictor.predict(model_input)
+            answers: pd.DataFrame = self.predictor.predict(model_input)
         except self.errors.DataError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
+        return answers
 
 
 mlflow.models.set_model(ServedPredictor())
