@@ -7,16 +7,22 @@ registers, AVX2, NEON); no processor is named here. Lane order of a bit mask fol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic as numba_intrinsic
 
 LANES = 8
 _BYTE, _WORD, _DOUBLE = ir.IntType(8), ir.IntType(64), ir.DoubleType()
 _LANES_OF_DOUBLES, _LANES_OF_BITS = ir.VectorType(_DOUBLE, LANES), ir.VectorType(ir.IntType(1), LANES)
 _TRUE = ir.Constant(ir.IntType(1), 1)
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """numba's intrinsic: compiled code calls it without the typing context that its Python signature begins with."""
+    return numba_intrinsic(function)
 
 
 @intrinsic
