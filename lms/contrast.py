@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -30,7 +30,22 @@ if TYPE_CHECKING:
     import torch
 
 JOB = "contrast"
-Text = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ContrastText:
+    """A text that one model prefers over another: `tokens` (ids, end-of-text included where it was drawn), `n_tokens`
+    (without it), and of both models the mean loss over `tokens` and exp of it."""
+
+    index: int
+    text: str
+    tokens: list[int]
+    n_tokens: int
+    ended: Literal["eos", "length"]
+    loss_preferred_nats: float
+    perplexity_preferred: float
+    loss_other_nats: float
+    perplexity_other: float
 
 
 @dataclass(frozen=True)
@@ -135,31 +150,35 @@ class ContrastSampler:
         for loaded in self._models:
             context_length(loaded.model.config, settings.max_tokens)
 
-    def texts(self, indices: Sequence[int]) -> list[Text]:
-        """The texts of these numbers, in their order: `index`, `text`, `tokens` (ids, end-of-text included where it was
-        drawn), `n_tokens` (without it), `ended` ("eos", "length"), and of both models `loss_preferred_nats`,
-        `loss_other_nats` (mean over `tokens`) and `perplexity_preferred`, `perplexity_other` (exp of it)."""
+    def texts(self, indices: Sequence[int]) -> list[ContrastText]:
+        """The texts of these numbers, in their order."""
         rows = self._draw(indices)
         ends = _ends(self._models[0])
-        texts: list[Text] = []
+        texts: list[ContrastText] = []
         for index, row in zip(indices, rows, strict=True):
             end = next((position for position, token in enumerate(row) if token in ends), None)
             tokens = row if end is None else row[: end + 1]
             kept = row if end is None else row[:end]
-            text: Text = {
-                "index": index,
-                "text": self._models[0].tokenizer.decode(kept, skip_special_tokens=True),
-                "tokens": tokens,
-                "n_tokens": len(kept),
-                "ended": "length" if end is None else "eos",
-            }
-            for role, loaded in zip(("preferred", "other"), self._models, strict=True):
-                # One text at a time: matrix kernels round differently for other batch sizes.
-                (losses,) = losses_of_tokens(loaded, [tokens], LossSettings(batch_size=1, context=self._window(loaded)))
-                text[f"loss_{role}_nats"] = float(f"{losses.mean():.7g}")
-                text[f"perplexity_{role}"] = float(f"{math.exp(losses.mean()):.7g}")
-            texts.append(text)
+            preferred_nats, other_nats = (self._mean_loss(loaded, tokens) for loaded in self._models)
+            texts.append(
+                ContrastText(
+                    index=index,
+                    text=self._models[0].tokenizer.decode(kept, skip_special_tokens=True),
+                    tokens=tokens,
+                    n_tokens=len(kept),
+                    ended="length" if end is None else "eos",
+                    loss_preferred_nats=_rounded(preferred_nats),
+                    perplexity_preferred=_rounded(math.exp(preferred_nats)),
+                    loss_other_nats=_rounded(other_nats),
+                    perplexity_other=_rounded(math.exp(other_nats)),
+                )
+            )
         return texts
+
+    def _mean_loss(self, loaded: LoadedModel, tokens: list[int]) -> float:
+        """In nats per token. One text at a time: matrix kernels round differently for other batch sizes."""
+        (losses,) = losses_of_tokens(loaded, [tokens], LossSettings(batch_size=1, context=self._window(loaded)))
+        return float(losses.mean())
 
     def _window(self, loaded: LoadedModel) -> int:
         return self._settings.max_tokens if getattr(loaded.model.config, "max_position_embeddings", None) is None else 0
@@ -198,8 +217,8 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _median(texts: Sequence[Text], key: str) -> float:
-    return float(f"{np.median([text[key] for text in texts]):.7g}")
+def _rounded(value: float) -> float:
+    return float(f"{value:.7g}")
 
 
 def contrast_models(
@@ -209,7 +228,7 @@ def contrast_models(
     work_root: Path,
     out: Path,
     say: Callable[[str], None] = _say,
-) -> list[Text]:
+) -> list[ContrastText]:
     """Sample `settings.n_texts` texts that `preferred` likes better than `other`; write `out` (JSON lines, as
     `ContrastSampler.texts`) and `<out>.json` (from what, and medians), and return the texts. Shards that an interrupted
     run finished are used.
@@ -225,7 +244,7 @@ def contrast_models(
     work = open_work(work_root, JOB, key, fingerprint, environment)
     starts = range(0, settings.n_texts, settings.batch_size)
     sampler: ContrastSampler | None = None
-    texts: list[Text] = []
+    texts: list[ContrastText] = []
     for number, start in enumerate(starts):
         shard = work / f"shard-{number:05d}.jsonl"
         if not shard.is_file():
@@ -233,21 +252,21 @@ def contrast_models(
                 models = (load_model(preferred.record, device), load_model(other.record, device))
                 sampler = ContrastSampler(*models, (model_key(preferred.record), model_key(other.record)), settings)
             found = sampler.texts(range(start, min(start + settings.batch_size, settings.n_texts)))
-            lines = "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in found)
+            lines = "".join(json.dumps(asdict(text), ensure_ascii=False) + "\n" for text in found)
             write_once(shard, lines.encode())
             say(f"contrast {preferred.name} over {other.name}: shard {number + 1}/{len(starts)}")
         # Of bytes: a text may hold U+2028 and others, which only `str` takes for the end of a line.
-        texts.extend(json.loads(line) for line in shard.read_bytes().splitlines())
-    write_whole(out, "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts).encode())
+        texts.extend(ContrastText(**json.loads(line)) for line in shard.read_bytes().splitlines())
+    write_whole(out, "".join(json.dumps(asdict(text), ensure_ascii=False) + "\n" for text in texts).encode())
     summary = {
         "preferred": asdict(preferred),
         "other": asdict(other),
         "settings": asdict(settings),
         "environment": environment,
         "n_texts": len(texts),
-        "n_ended": sum(text["ended"] == "eos" for text in texts),
-        "median_perplexity_preferred": _median(texts, "perplexity_preferred"),
-        "median_perplexity_other": _median(texts, "perplexity_other"),
+        "n_ended": sum(text.ended == "eos" for text in texts),
+        "median_perplexity_preferred": _rounded(float(np.median([text.perplexity_preferred for text in texts]))),
+        "median_perplexity_other": _rounded(float(np.median([text.perplexity_other for text in texts]))),
     }
     write_whole(out.with_name(f"{out.name}.json"), (json.dumps(summary, indent=2, sort_keys=True) + "\n").encode())
     return texts

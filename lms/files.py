@@ -11,33 +11,26 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-
-def _write_aside(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).chmod(0o644)
-    return Path(name)
+from foretell.files import atomic
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` so that `path` never holds a part of it; an earlier file is replaced."""
-    _write_aside(path, content).replace(path)
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_once(path: Path, content: bytes) -> bool:
     """Write `content` unless `path` exists already; True if this call wrote it. Two writers: the first one's file
     stays."""
-    aside = _write_aside(path, content)
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        return False
-    finally:
-        aside.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp") as folder:
+        aside = Path(folder) / path.name
+        write_whole(aside, content)
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            return False
     return True
 
 
@@ -57,7 +50,7 @@ def open_work(root: Path, job: str, slug: str, fingerprint: str, environment: di
     if not write_once(stated, content) and stated.read_bytes() != content:
         raise RuntimeError(f"{folder}: two environments write the same work; run one of them.")
     for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
     return folder
 
 

@@ -7,14 +7,23 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from foretell.errors import ConfigError
 from lms.record import Record
 from lms.settings import SampleSettings
 from lms.weights import LoadedModel, fetch_weights, load_model
 
-Text = dict[str, Any]
+
+@dataclass(frozen=True)
+class GeneratedText:
+    """One unprompted text: its number, its `n_tokens` without end-of-text, and what ended it."""
+
+    index: int
+    text: str
+    n_tokens: int
+    ended: Literal["eos", "length"]
 
 
 class Generator(Protocol):
@@ -22,7 +31,7 @@ class Generator(Protocol):
 
     batch_size: int
 
-    def texts(self, indices: Sequence[int]) -> list[Text]:
+    def texts(self, indices: Sequence[int]) -> list[GeneratedText]:
         """The texts of these numbers, in their order."""
         ...
 
@@ -43,15 +52,11 @@ def first_token(tokenizer: Any, config: Any) -> int:
     raise ConfigError("the tokenizer has neither a beginning-of-text nor an end-of-text token: no unprompted texts.")
 
 
-def _text(index: int, tokens: list[int], ends: set[int], tokenizer: Any) -> Text:
+def _text(index: int, tokens: list[int], ends: set[int], tokenizer: Any) -> GeneratedText:
     end = next((position for position, token in enumerate(tokens) if token in ends), None)
     kept = tokens if end is None else tokens[:end]
-    return {
-        "index": index,
-        "text": tokenizer.decode(kept, skip_special_tokens=True),
-        "n_tokens": len(kept),
-        "ended": "length" if end is None else "eos",
-    }
+    text = tokenizer.decode(kept, skip_special_tokens=True)
+    return GeneratedText(index, text, len(kept), "length" if end is None else "eos")
 
 
 class HuggingFaceGenerator:
@@ -64,11 +69,11 @@ class HuggingFaceGenerator:
         self._key = model_key(record)
         self.batch_size = settings.batch_size
 
-    def texts(self, indices: Sequence[int]) -> list[Text]:
+    def texts(self, indices: Sequence[int]) -> list[GeneratedText]:
         """The texts of these numbers, in their order. Raises torch.OutOfMemoryError if not even one fits."""
         import torch
 
-        done: list[Text] = []
+        done: list[GeneratedText] = []
         while len(done) < len(indices):
             batch = indices[len(done) : len(done) + self.batch_size]
             try:
@@ -81,7 +86,7 @@ class HuggingFaceGenerator:
                     torch.cuda.empty_cache()
         return done
 
-    def _batch(self, indices: Sequence[int]) -> list[Text]:
+    def _batch(self, indices: Sequence[int]) -> list[GeneratedText]:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList
 
@@ -142,7 +147,7 @@ class VllmGenerator:
         digest = hashlib.sha256(f"{self._key}\0{self._settings.seed}\0{index}".encode()).digest()
         return int.from_bytes(digest[:4], "little")
 
-    def texts(self, indices: Sequence[int]) -> list[Text]:
+    def texts(self, indices: Sequence[int]) -> list[GeneratedText]:
         """The texts of these numbers, in their order, each with a seed of its own."""
         from vllm import SamplingParams
 

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from foretell.errors import DataError
 from lms.files import open_work, work_folder, write_once, write_whole
 from lms.fingerprint import job_fingerprint, lineage_text
-from lms.generate import Generator, open_generator
+from lms.generate import GeneratedText, Generator, open_generator
 from lms.machine import require_runnable, runtime_environment
 from lms.record import Record
 from lms.settings import SampleSettings
@@ -43,13 +42,22 @@ def sample_fingerprint(record: Record, settings: SampleSettings) -> str:
     return job_fingerprint(record, settings.model_dump(exclude={"cpu_max_parameters"}), __name__)
 
 
-def _shard_text(texts: Sequence[dict[str, Any]]) -> str:
-    return "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts)
+@dataclass(frozen=True)
+class Shard:
+    """A shard as the manifest names it."""
+
+    file: str
+    n_texts: int
+    sha256: str
 
 
-def _shard_texts(content: bytes) -> list[dict[str, Any]]:
+def _shard_text(texts: Sequence[GeneratedText]) -> str:
+    return "".join(json.dumps(asdict(text), ensure_ascii=False) + "\n" for text in texts)
+
+
+def _shard_texts(content: bytes) -> list[GeneratedText]:
     # Of bytes, not of text: a generated text may hold U+2028 and others, which only `str` takes for the end of a line.
-    return [json.loads(line) for line in content.splitlines()]
+    return [GeneratedText(**json.loads(line)) for line in content.splitlines()]
 
 
 def _say(text: str) -> None:
@@ -85,7 +93,7 @@ def sample_missing_shards(
             say(f"sample {record.slug}: out of memory, now {generator.batch_size} texts at once instead of {before}")
         seconds = time.perf_counter() - started
         write_once(work / shard_name(number), _shard_text(texts).encode())
-        n_tokens = sum(text["n_tokens"] for text in texts)
+        n_tokens = sum(text.n_tokens for text in texts)
         say(
             f"sample {record.slug}: shard {number + 1}/{len(shards)}, {len(texts)} texts, {n_tokens} tokens "
             f"in {seconds:.1f} s, {n_tokens / seconds:.0f} tokens/s"
@@ -120,18 +128,16 @@ def write_sample_files(record: Record, settings: SampleSettings, work: Path, fil
             old.unlink()
     for number, indices in enumerate(shard_indices(settings)):
         content = (work / shard_name(number)).read_bytes()
-        n_tokens += sum(text["n_tokens"] for text in _shard_texts(content))
+        n_tokens += sum(text.n_tokens for text in _shard_texts(content))
         write_whole(files.generations / shard_name(number), content)
-        shards.append(
-            {"file": shard_name(number), "n_texts": len(indices), "sha256": hashlib.sha256(content).hexdigest()}
-        )
+        shards.append(Shard(shard_name(number), len(indices), hashlib.sha256(content).hexdigest()))
     manifest = {
         "record": asdict(record),
         "settings": settings.model_dump(exclude={"cpu_max_parameters"}),
         "fingerprint": sample_fingerprint(record, settings),
         "n_texts": settings.n_texts,
         "n_tokens": n_tokens,
-        "shards": shards,
+        "shards": [asdict(shard) for shard in shards],
     }
     write_whole(files.generations / "manifest.json", (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
     environment = json.loads((work / "environment.json").read_text(encoding="utf-8"))
@@ -151,9 +157,8 @@ def sample_model(record: Record, settings: SampleSettings, work_root: Path, file
     write_sample_files(record, settings, work, files)
 
 
-def read_generations(folder: Path) -> list[dict[str, Any]]:
-    """All texts of a sampling run in the order of their numbers: `index`, `text`, `n_tokens`, `ended` ("eos",
-    "length").
+def read_generations(folder: Path) -> list[GeneratedText]:
+    """All texts of a sampling run in the order of their numbers.
 
     Raises DataError if the manifest is missing (the run is unfinished) or a shard is not the one it names.
     """
@@ -162,12 +167,13 @@ def read_generations(folder: Path) -> list[dict[str, Any]]:
         raise DataError(
             f"{folder}: no manifest.json, so the generations are not complete; `dvc repro sample` finishes them."
         )
-    texts: list[dict[str, Any]] = []
-    for shard in json.loads(stated.read_text(encoding="utf-8"))["shards"]:
-        content = (folder / shard["file"]).read_bytes() if (folder / shard["file"]).is_file() else b""
-        if hashlib.sha256(content).hexdigest() != shard["sha256"]:
+    texts: list[GeneratedText] = []
+    for entry in json.loads(stated.read_text(encoding="utf-8"))["shards"]:
+        shard = Shard(**entry)
+        content = (folder / shard.file).read_bytes() if (folder / shard.file).is_file() else b""
+        if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise DataError(
-                f"{folder / shard['file']}: missing, or not the file its manifest names; `dvc checkout` restores it."
+                f"{folder / shard.file}: missing, or not the file its manifest names; `dvc checkout` restores it."
             )
         texts.extend(_shard_texts(content))
     return texts

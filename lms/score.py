@@ -116,12 +116,20 @@ def _run_harness(loaded: LoadedModel, unit: Unit, settings: ScoreSettings) -> di
     return dict(results or {})
 
 
-def score_unit(loaded: LoadedModel, record: Record, unit: Unit, settings: ScoreSettings) -> dict[str, Any]:
-    """Rows and items of one unit: `{"rows": [ScoreRow fields], "items": [...]}`."""
+@dataclass(frozen=True)
+class UnitScores:
+    """What scoring one unit gave: its score rows, and every item as `_item` keeps it."""
+
+    rows: list[ScoreRow]
+    items: list[dict[str, Any]]
+
+
+def score_unit(loaded: LoadedModel, record: Record, unit: Unit, settings: ScoreSettings) -> UnitScores:
+    """Rows and items of one unit."""
     model_id, metric = record.model_id, unit.benchmark.metric
     if unit.benchmark.name == "humaneval" and not settings.run_generated_code:
         print(f"score {record.slug}: humaneval left out: {NOT_ALLOWED}", file=sys.stderr)
-        return {"rows": [asdict(row) for row in _without_pass_at_1(record, unit)], "items": []}
+        return UnitScores(_without_pass_at_1(record, unit), [])
     results = _run_harness(loaded, unit, settings)
     samples: dict[str, list[dict[str, Any]]] = results["samples"]
     items = [_item(task, unit.n_shot, sample) for task in sorted(samples) for sample in samples[task]]
@@ -137,7 +145,7 @@ def score_unit(loaded: LoadedModel, record: Record, unit: Unit, settings: ScoreS
         if left_out:
             raise DataError(f"score {record.slug}, {unit.slug}: the harness returned unexpected tasks {left_out}.")
         rows = [_with_stderr(row, samples[row.subtask]) for row in rows]
-    return {"rows": [asdict(row) for row in rows], "items": items}
+    return UnitScores(rows, items)
 
 
 def _unit_file(work: Path, unit: Unit) -> Path:
@@ -166,15 +174,16 @@ def score_missing_units(
         started = time.perf_counter()
         outcome = score_unit(loaded, record, unit, settings)
         seconds = time.perf_counter() - started
-        write_once(_unit_file(work, unit), (json.dumps(outcome, ensure_ascii=False) + "\n").encode())
-        n_items = len(outcome["items"])
+        write_once(_unit_file(work, unit), (json.dumps(asdict(outcome), ensure_ascii=False) + "\n").encode())
+        n_items = len(outcome.items)
         say(f"score {record.slug}: {unit.slug}, {n_items} items in {seconds:.1f} s, {n_items / seconds:.1f} items/s")
     return work
 
 
-def _finished_units(work: Path, settings: ScoreSettings) -> Iterator[dict[str, Any]]:
+def _finished_units(work: Path, settings: ScoreSettings) -> Iterator[UnitScores]:
     for unit in score_units(settings.benchmarks):
-        yield json.loads(_unit_file(work, unit).read_text(encoding="utf-8"))
+        content = json.loads(_unit_file(work, unit).read_text(encoding="utf-8"))
+        yield UnitScores([ScoreRow(**row) for row in content["rows"]], content["items"])
 
 
 def all_units_scored(record: Record, settings: ScoreSettings, work_root: Path) -> Path | None:
@@ -196,8 +205,8 @@ def write_score_files(record: Record, settings: ScoreSettings, work: Path, files
     """Put a finished run's units together. Scores and items depend on nothing but the units, so equal units are equal
     bytes; when and where the run happened is in the lineage file alone."""
     units = list(_finished_units(work, settings))
-    table = score_table(ScoreRow(**row) for unit in units for row in unit["rows"])
-    lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for unit in units for item in unit["items"])
+    table = score_table(row for unit in units for row in unit.rows)
+    lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for unit in units for item in unit.items)
     write_whole(files.items, gzip.compress(lines.encode(), mtime=0))
     write_whole(files.scores, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     environment = json.loads((work / "environment.json").read_text(encoding="utf-8"))

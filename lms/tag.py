@@ -7,10 +7,9 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from foretell.errors import DataError
 from lms.classifier import TextClassifier
 from lms.domains import DomainClassifier
 from lms.education import educational_scores
+from lms.files import write_whole
 from lms.language import LanguageDetector
 from lms.parse import StanzaParser, parse_each
 
@@ -56,6 +56,18 @@ class Generation:
     n_tokens: int
 
 
+@dataclass(frozen=True)
+class TaggedText:
+    """What the taggers say about one generation. `domain` is None without a domain classifier; `left_out` says why it
+    has no parse or no score. `numbers` are the text's own, by name."""
+
+    index: int
+    language: str
+    domain: str | None
+    numbers: dict[str, float]
+    left_out: dict[str, str]
+
+
 def tag_generations(
     folder: Path,
     output: Path,
@@ -80,21 +92,21 @@ def tag_generations(
         taggers.parser.check()
     if taggers.domains is not None and todo:
         say(taggers.domains.prepare(g.text for shard in todo for g in read_shard(shard)))
-    entries: list[dict[str, Any]] = []
+    entries: list[TaggedText] = []
     for number, shard in enumerate(shards, start=1):
         part = _part(work, shard, settings)
         finished = _finished(part, shard)
         if finished is None:
-            _write(part, _shard_file(shard, taggers))
+            write_whole(part, _shard_file(shard, taggers).encode())
             finished = _finished(part, shard)
             say(f"{model_id}: shard {number} of {len(shards)} tagged")
         if finished is None:
             raise DataError(f"{part} cannot be read back after writing it; is another process writing to {work}?")
         entries.extend(finished)
     _check_indices(entries, folder)
-    row = feature_row([e["numbers"] for e in entries], [e["language"] for e in entries], [e["domain"] for e in entries])
-    _write(output.parent / "left_out" / output.name, _left_out_csv(entries))
-    _write(output, _row_csv(model_id, row, entries, taggers.lineage))
+    row = feature_row([e.numbers for e in entries], [e.language for e in entries], [e.domain for e in entries])
+    write_whole(output.parent / "left_out" / output.name, _left_out_csv(entries).encode())
+    write_whole(output, _row_csv(model_id, row, entries, taggers.lineage).encode())
     return row
 
 
@@ -133,31 +145,31 @@ def read_shard(shard: Path) -> list[Generation]:
     return generations
 
 
-def tag_shard(generations: Sequence[Generation], taggers: Taggers) -> list[dict[str, Any]]:
-    """One entry a generation: index, language, domain, numbers, and why it has no parse or no score (`left_out`)."""
+def tag_shard(generations: Sequence[Generation], taggers: Taggers) -> list[TaggedText]:
+    """What the taggers say about each generation."""
     texts = [g.text for g in generations]
     languages = [taggers.detector.language(text) for text in texts]
-    entries: list[dict[str, Any]] = [
-        {"index": g.index, "language": language, "domain": None, "numbers": text_numbers(g.text, g.n_tokens),
-         "left_out": {}}
-        for g, language in zip(generations, languages, strict=True)
-    ]  # fmt: skip
+    numbers = [text_numbers(g.text, g.n_tokens) for g in generations]
+    left_out: list[dict[str, str]] = [{} for _ in generations]
+    domains: Sequence[str | None] = [None for _ in generations]
     if taggers.parser is not None:
-        for entry, parsed in zip(entries, parse_each(taggers.parser, texts, languages), strict=True):
+        for i, parsed in enumerate(parse_each(taggers.parser, texts, languages)):
             if isinstance(parsed, str):
-                entry["left_out"]["parse"] = parsed
+                left_out[i]["parse"] = parsed
             else:
-                entry["numbers"] |= parse_numbers(parsed)
+                numbers[i] |= parse_numbers(parsed)
     if taggers.education is not None:
         filled = [i for i, text in enumerate(texts) if text.strip()]
         for i, score in zip(filled, educational_scores(taggers.education, [texts[i] for i in filled]), strict=True):
-            entries[i]["numbers"]["educational_score"] = score
+            numbers[i]["educational_score"] = score
         for i in set(range(len(texts))) - set(filled):
-            entries[i]["left_out"]["educational_score"] = "empty"
+            left_out[i]["educational_score"] = "empty"
     if taggers.domains is not None:
-        for entry, label in zip(entries, taggers.domains.classify(texts), strict=True):
-            entry["domain"] = label
-    return entries
+        domains = taggers.domains.classify(texts)
+    return [
+        TaggedText(generation.index, *entry)
+        for generation, *entry in zip(generations, languages, domains, numbers, left_out, strict=True)
+    ]
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -179,8 +191,8 @@ def _shards(folder: Path) -> list[Path]:
     return [folder / shard["file"] for shard in named]
 
 
-def _check_indices(entries: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    twice = [index for index, count in Counter(e["index"] for e in entries).items() if count > 1]
+def _check_indices(entries: Sequence[TaggedText], folder: Path) -> None:
+    twice = [index for index, count in Counter(e.index for e in entries).items() if count > 1]
     if twice:
         raise DataError(f"{folder}: generations {twice[:5]} occur more than once; delete the folder and sample again")
 
@@ -191,11 +203,14 @@ def _part(work: Path, shard: Path, settings: str) -> Path:
 
 def _shard_file(shard: Path, taggers: Taggers) -> str:
     data = shard.read_bytes()
-    value = {"shard_sha256": _digest(data), "entries": tag_shard(read_shard(shard), taggers)}
+    value = {
+        "shard_sha256": _digest(data),
+        "entries": [asdict(entry) for entry in tag_shard(read_shard(shard), taggers)],
+    }
     return json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _finished(part: Path, shard: Path) -> list[dict[str, Any]] | None:
+def _finished(part: Path, shard: Path) -> list[TaggedText] | None:
     """A shard's entries where its file is there, whole, and made from the shard as it now is."""
     try:
         value = json.loads(part.read_text(encoding="utf-8"))
@@ -205,10 +220,10 @@ def _finished(part: Path, shard: Path) -> list[dict[str, Any]] | None:
         return None
     for entry in value["entries"]:
         entry["numbers"] = {k: float("nan") if v is None else v for k, v in entry["numbers"].items()}
-    return list(value["entries"])
+    return [TaggedText(**entry) for entry in value["entries"]]
 
 
-def _row_csv(model_id: str, row: FeatureRow, entries: Sequence[Mapping[str, Any]], lineage: Mapping[str, str]) -> str:
+def _row_csv(model_id: str, row: FeatureRow, entries: Sequence[TaggedText], lineage: Mapping[str, str]) -> str:
     reasons = Counter(f"{what}: {why}" for entry in entries for what, why in _reasons(entry))
     cells: dict[str, str] = {"model_id": model_id}
     cells |= {column: "" if np.isnan(value) else f"{value:.10g}" for column, value in row.values.items()}
@@ -219,16 +234,16 @@ def _row_csv(model_id: str, row: FeatureRow, entries: Sequence[Mapping[str, Any]
     return _csv([list(cells), list(cells.values())])
 
 
-def _left_out_csv(entries: Sequence[Mapping[str, Any]]) -> str:
-    rows = [[str(e["index"]), what, why] for e in entries for what, why in _reasons(e, short=False)]
+def _left_out_csv(entries: Sequence[TaggedText]) -> str:
+    rows = [[str(e.index), what, why] for e in entries for what, why in _reasons(e, short=False)]
     return _csv([["index", "left_out_of", "reason"], *rows])
 
 
-def _reasons(entry: Mapping[str, Any], short: bool = True) -> Iterator[tuple[str, str]]:
-    for what, why in entry["left_out"].items():
+def _reasons(entry: TaggedText, short: bool = True) -> Iterator[tuple[str, str]]:
+    for what, why in entry.left_out.items():
         yield what, "parser failed" if short and why.startswith("parser failed") else why
-    if entry["domain"] in {"incoherent", "other", "unanswered"}:
-        yield "domain shares", entry["domain"]
+    if entry.domain in {"incoherent", "other", "unanswered"}:
+        yield "domain shares", entry.domain
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
@@ -247,14 +262,3 @@ def _without_nan(value: Any) -> Any:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a temporary file in the same folder takes the name's place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -13,7 +13,7 @@ import pytest
 
 from foretell.errors import ConfigError
 from lms.checkpoints import Checkpoint, find_checkpoint, read_checkpoints
-from lms.contrast import ContrastSampler, ContrastSettings, contrast_log_probabilities, contrast_models
+from lms.contrast import ContrastSampler, ContrastSettings, ContrastText, contrast_log_probabilities, contrast_models
 from lms.record import Record
 from lms.weights import LoadedModel, load_model
 
@@ -101,7 +101,7 @@ def test_against_a_uniform_model_it_is_sampling_from_the_small_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import lms.drawing
-    from lms.generate import HuggingFaceGenerator
+    from lms.generate import GeneratedText, HuggingFaceGenerator
     from lms.settings import SampleSettings
 
     draws = lms.drawing.text_uniforms
@@ -109,9 +109,9 @@ def test_against_a_uniform_model_it_is_sampling_from_the_small_one(
     plain = SampleSettings(n_texts=12, temperature=1.0, top_p=1.0, max_tokens=24, batch_size=12)
     expected = HuggingFaceGenerator(pair[0], checkpoints[1].record, plain).texts(range(12))
     found = ContrastSampler(pair[0], uniform, KEYS, SETTINGS).texts(range(12))
-    assert [{key: text[key] for key in expected[0]} for text in found] == expected
+    assert [GeneratedText(text.index, text.text, text.n_tokens, text.ended) for text in found] == expected
     vocabulary = pair[0].model.config.vocab_size
-    assert all(text["perplexity_other"] == pytest.approx(vocabulary, rel=1e-5) for text in found)
+    assert all(text.perplexity_other == pytest.approx(vocabulary, rel=1e-5) for text in found)
 
 
 @pytest.mark.slow
@@ -142,29 +142,29 @@ def test_texts_do_not_depend_on_the_batch_and_state_their_perplexities(
 ) -> None:
     import torch
 
-    def sampled(batch: int, **changes: Any) -> list[dict[str, Any]]:
+    def sampled(batch: int, **changes: Any) -> list[ContrastText]:
         sampler = ContrastSampler(*pair, KEYS, replace(SETTINGS, **changes))
         return [text for at in range(0, 12, batch) for text in sampler.texts(range(at, min(at + batch, 12)))]
 
     texts = sampled(12)
     for batch in (1, 5):
-        assert json.dumps(sampled(batch)) == json.dumps(texts)
-    assert len({text["text"] for text in texts}) == 12
-    assert [text["text"] for text in sampled(12, seed=1)] != [text["text"] for text in texts]
+        assert sampled(batch) == texts
+    assert len({text.text for text in texts}) == 12
+    assert [text.text for text in sampled(12, seed=1)] != [text.text for text in texts]
     for text in texts:
-        assert len(text["tokens"]) == text["n_tokens"] + (text["ended"] == "eos")
-        tokens = torch.tensor([[pair[0].tokenizer.bos_token_id, *text["tokens"]]])
+        assert len(text.tokens) == text.n_tokens + (text.ended == "eos")
+        tokens = torch.tensor([[pair[0].tokenizer.bos_token_id, *text.tokens]])
         for role, loaded in zip(("preferred", "other"), pair, strict=True):
             with torch.no_grad():
                 loss = loaded.model(tokens, labels=tokens).loss.item()
-            assert text[f"loss_{role}_nats"] == pytest.approx(loss, rel=1e-5)
-            assert text[f"perplexity_{role}"] == pytest.approx(math.exp(loss), rel=1e-5)
+            assert getattr(text, f"loss_{role}_nats") == pytest.approx(loss, rel=1e-5)
+            assert getattr(text, f"perplexity_{role}") == pytest.approx(math.exp(loss), rel=1e-5)
     # What the early model is asked to prefer, it finds likelier than the late one does, and the reverse.
-    assert np.mean([text["loss_preferred_nats"] - text["loss_other_nats"] for text in texts]) < 0
+    assert np.mean([text.loss_preferred_nats - text.loss_other_nats for text in texts]) < 0
     back = ContrastSampler(pair[1], pair[0], KEYS, replace(SETTINGS, plausibility=0.1)).texts(range(12))
-    assert np.mean([text["loss_preferred_nats"] - text["loss_other_nats"] for text in back]) < 0
+    assert np.mean([text.loss_preferred_nats - text.loss_other_nats for text in back]) < 0
     greedy = sampled(12, top_p=1e-9)
-    assert len({text["text"] for text in greedy}) == 1
+    assert len({text.text for text in greedy}) == 1
 
 
 @pytest.mark.slow
@@ -192,7 +192,7 @@ def test_models_that_cannot_be_compared_are_refused(
     with pytest.raises(ConfigError, match=r"large has \d+ rows of logits for \d+ tokens"):
         ContrastSampler(pair[0], mixed, KEYS, SETTINGS)
     neox = load_model(tiny_records[0], "cpu")
-    assert ContrastSampler(pair[0], neox, KEYS, SETTINGS).texts([3])[0]["index"] == 3, "architectures may differ"
+    assert ContrastSampler(pair[0], neox, KEYS, SETTINGS).texts([3])[0].index == 3, "architectures may differ"
 
 
 @pytest.mark.slow
@@ -201,7 +201,7 @@ def test_an_interrupted_run_resumes_with_the_same_bytes(
 ) -> None:
     small, large = checkpoints[1], checkpoints[-1]
     whole = contrast_models(small, large, SETTINGS, tmp_path / "work", tmp_path / "whole.jsonl")
-    assert [text["index"] for text in whole] == list(range(12))
+    assert [text.index for text in whole] == list(range(12))
     asked: list[int] = []
     texts = ContrastSampler.texts
 
@@ -221,5 +221,5 @@ def test_an_interrupted_run_resumes_with_the_same_bytes(
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     summary = json.loads((tmp_path / "resumed.jsonl.json").read_text())
     assert summary["n_texts"] == 12
-    median = np.median([text["perplexity_preferred"] for text in whole])
+    median = np.median([text.perplexity_preferred for text in whole])
     assert summary["median_perplexity_preferred"] == pytest.approx(median, rel=1e-6)

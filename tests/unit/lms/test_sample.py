@@ -54,7 +54,7 @@ def test_a_text_with_unicode_line_ends_is_one_line(tmp_path: Path) -> None:
     (tmp_path / shard_name(0)).write_bytes(line.encode())
     shard = {"file": shard_name(0), "n_texts": 1, "sha256": hashlib.sha256(line.encode()).hexdigest()}
     (tmp_path / "manifest.json").write_text(json.dumps({"shards": [shard]}))
-    assert [text["text"] for text in read_generations(tmp_path)] == ["a\u2028b\x85c\nd"]
+    assert [text.text for text in read_generations(tmp_path)] == ["a\u2028b\x85c\nd"]
 
 
 def test_vllm_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,10 +131,10 @@ def sampled(tiny_records: list[Record], tmp_path: Path) -> Callable[..., Path]:
 def test_texts_do_not_depend_on_the_batch(sampled: Callable[..., Path], capfd: pytest.CaptureFixture[str]) -> None:
     texts = read_generations(sampled("eight"))
     assert "tokens/s" in capfd.readouterr().err
-    assert [text["index"] for text in texts] == list(range(20))
-    assert len({text["text"] for text in texts}) == 20
-    assert all(0 < text["n_tokens"] <= 40 for text in texts)
-    assert any(text["ended"] == "eos" for text in texts) or all(text["n_tokens"] == 40 for text in texts)
+    assert [text.index for text in texts] == list(range(20))
+    assert len({text.text for text in texts}) == 20
+    assert all(0 < text.n_tokens <= 40 for text in texts)
+    assert any(text.ended == "eos" for text in texts) or all(text.n_tokens == 40 for text in texts)
     for batch_size in (1, 3, 20):
         assert read_generations(sampled(f"batch{batch_size}", batch_size=batch_size)) == texts
     assert read_generations(sampled("sharded", shard_size=5)) == texts
@@ -194,7 +194,7 @@ def test_generations_are_checked_against_the_manifest(sampled: Callable[..., Pat
     folder = sampled("checked")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["n_texts"] == 20
-    assert manifest["n_tokens"] == sum(text["n_tokens"] for text in read_generations(folder))
+    assert manifest["n_tokens"] == sum(text.n_tokens for text in read_generations(folder))
     shard = folder / shard_name(1)
     shard.write_bytes(shard.read_bytes().replace(b"index", b"indxe", 1))
     with pytest.raises(DataError, match="not the file its manifest names"):
