@@ -42,7 +42,7 @@ GPU_SCRIPTS = (
 
 
 def stage_script(command: str) -> str:
-    """The module that a stage's command runs: `python -m pipelines.stages.fit ${item.benchmark}`."""
+    """The module that a stage's command runs: `python3 -m pipelines.stages.fit ${item.benchmark}`."""
     found = re.search(r"-m (pipelines\.stages\.\w+)", command)
     if found is None:
         raise ValueError(f"dvc.yaml: cmd: {command!r} runs no module of pipelines.stages")
@@ -69,7 +69,7 @@ def _folders_where_whole(root: Path, files: set[str]) -> list[str]:
         covered = {file for file in there if any(file == item or file.startswith(f"{item}/") for item in inside)}
         if len(there) > 1 and covered == there:
             whole = (whole - inside) | {folder.as_posix()}
-    return sorted(whole)
+    return sorted(file for file in whole if not any(folder.as_posix() in whole for folder in Path(file).parents))
 
 
 def computed(root: Path, document: dict[str, Any]) -> dict[str, list[str]]:
@@ -79,10 +79,11 @@ def computed(root: Path, document: dict[str, Any]) -> dict[str, list[str]]:
 
 def listed(document: dict[str, Any]) -> dict[str, list[str]]:
     """Stage -> the code that dvc.yaml lists: every dependency outside data/ and reports/."""
-    return {name: [dep for dep in stage["deps"] if not _is_data(dep)] for name, stage in document["stages"].items()}
+    return {name: [dep for dep in stage["deps"] if not is_data(dep)] for name, stage in document["stages"].items()}
 
 
-def _is_data(dependency: str) -> bool:
+def is_data(dependency: str) -> bool:
+    """Is a dependency of dvc.yaml data, written by hand, rather than code?"""
     return dependency.startswith(DATA)
 
 
@@ -90,7 +91,7 @@ def rewritten(root: Path, text: str) -> str:
     """The text of dvc.yaml with the computed code in every stage's deps, after its data; all else stays as it is."""
     document = YAML(typ="safe").load(text)
     for stage, code in computed(root, document).items():
-        data = [dep for dep in document["stages"][stage]["deps"] if _is_data(dep)]
+        data = [dep for dep in document["stages"][stage]["deps"] if is_data(dep)]
         block = re.search(rf"^  {stage}:\n(?:(?:    .*)?\n)*?(    deps: \[[^\]]*\]\n)", text, re.MULTILINE)
         if block is None:
             raise ValueError(f"dvc.yaml: stage {stage}: expected a list `    deps: [...]`")
