@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 # Left out of every job's code, with the reason: a change of these decides no number and must not cost GPU days.
 PLUMBING = {
+    "foretell/__init__.py": "the names that `import foretell` offers, loaded when used",
     "foretell/errors.py": "the kinds of errors: a job that fails writes nothing",
     "foretell/files.py": "how a file is written whole, not what it holds",
     "foretell/sources.py": "computes this very list",
