@@ -29,9 +29,9 @@ def language_model_states(
     """
     expected: dict[tuple[str, str], str] = {}
     for one in make_records(record):
-        expected[one["model_id"], "score"] = score_fingerprint(one, score)
-        expected[one["model_id"], "sample"] = sample_fingerprint(one, sample)
-        expected[one["model_id"], "tag"] = tag_fingerprint(sample_fingerprint(one, sample), tag)
+        expected[one.model_id, "score"] = score_fingerprint(one, score)
+        expected[one.model_id, "sample"] = sample_fingerprint(one, sample)
+        expected[one.model_id, "tag"] = tag_fingerprint(sample_fingerprint(one, sample), tag)
     found = [read_lineage(path) for job in ("score", "sample", "tag") for path in sorted(lineage.glob(f"*.{job}.json"))]
     made = {(str(one["model_id"]), str(one["job"])): str(one["fingerprint"]) for one in found}
     return model_states(model_ids, expected, made)

@@ -89,7 +89,7 @@ def load_model(record: Record, device: str) -> LoadedModel:
         )
     except (OSError, ValueError) as error:
         raise ConfigError(f"{record.slug}: the weights in {folder} cannot be loaded safely: {error}") from error
-    return LoadedModel(model.to(device).eval(), tokenizer, device)
+    return LoadedModel(model.to(device).eval(), tokenizer, device)  # type: ignore[arg-type]  # transformers wraps `to`
 
 
 def context_length(config: object, wanted: int) -> int:
