@@ -3,8 +3,10 @@ a stage's outputs before it runs, so the records live outside them, under .progr
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -13,48 +15,78 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.boundary import LOG
 from pipelines.files import write_text
 
 FOLDER = Path(".progress")
 
 
 class Progress:
-    """Says where a long step is: `what`, how far, time left. One line, rewritten, on terminals; plain lines in logs."""
+    """Says how far a long step is: a bar on terminals, plain lines in logs, nothing with `-q`.
+
+    what: names the step. total: how many pieces it has (0: it has steps of unknown number, each shown by `scored`).
+    """
 
     def __init__(self, what: str, total: int = 0):
-        self.what, self.total, self.started, self.done = what, total, time.monotonic(), 0
-        self.live = sys.stderr.isatty()
-        self.step_started = self.started
+        self.what, self.total, self.done, self.started = what, total, 0, time.monotonic()
+        self._bar: Any = None
+        self._shown = sys.stderr.isatty() and LOG.isEnabledFor(logging.INFO)
+        if total:
+            self._draw(0, total, "")
 
     def advance(self, text: str = "") -> None:
         """One of `total` pieces is done."""
         self.done += 1
-        passed = time.monotonic() - self.started
-        left = passed / self.done * (self.total - self.done)
-        ending = f"{passed:.0f} s" if self.done == self.total else f"about {left:.0f} s left"
-        self._print(f"{self.what}: {self.done}/{self.total} {text} ({ending})", self.done == self.total)
+        seconds = time.monotonic() - self.started
+        last = self.done == self.total
+        ending = f"{seconds:.0f} s" if last else f"about {seconds / self.done * (self.total - self.done):.0f} s left"
+        if self._shown:
+            self._draw(self.done, self.total, text)
+        if last:
+            self.close()
+        if last or not self._shown:
+            LOG.info("%s: %d/%d %s (%s)", self.what, self.done, self.total, text, ending)
 
     def scored(self, step: int, done: int, total: int) -> None:
         """`done` of `total` candidates of a step are scored; shown on a terminal only."""
-        left = (time.monotonic() - self.step_started) / done * (total - done)
-        if self.live:
-            self._print(f"{self.what}: step {step}, candidate {done}/{total} (about {left:.0f} s left in it)", False)
+        self._draw(done, total, f"step {step}")
 
     def say(self, text: str) -> None:
-        """A line about the current piece."""
-        self._print(f"{self.what}: {text} ({time.monotonic() - self.started:.0f} s)", True)
-        self.step_started = time.monotonic()
+        """A line about the step that has ended."""
+        self.close()
+        LOG.info("%s: %s (%.0f s)", self.what, text, time.monotonic() - self.started)
 
-    def _print(self, line: str, last: bool) -> None:
-        if self.live:
-            print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
-        else:
-            print(line, file=sys.stderr, flush=True)
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _draw(self, done: int, total: int, text: str) -> None:
+        """Show the bar at `done` of `total`."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            self._bar = _bar()
+            self._bar.add_task(self.what, total=total, text=text)
+            self._bar.start()
+            atexit.register(self._bar.stop)  # a step that fails leaves the terminal as it was
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=text)
+
+
+def _bar() -> Any:
+    """A bar on stderr that goes away when it is stopped: name, bar, pieces, time left, what was done last."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Bar(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True), transient=True)
 
 
 class Recorder:
     """Keeps the finished steps of a long computation on disk, valid for exactly the inputs that `key` stands for, and
-    says each one aloud. `done` are the steps an interrupted run left behind."""
+    reports each one. `done` are the steps an interrupted run left behind."""
 
     def __init__(self, name: str, key: str):
         self.key, self.path = key, FOLDER / f"{name}.json"

@@ -1,5 +1,4 @@
-"""What every stage script shares: its lock, its one argument, and the boundary that turns a known error into one
-message and an exit code."""
+"""What every stage script shares: its lock, its one argument, and the error boundary around it."""
 
 from __future__ import annotations
 
@@ -10,23 +9,20 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from foretell.errors import ConfigError, ForetellError
+from foretell.errors import ConfigError
+from pipelines.boundary import error_boundary
 
 LOCKS = Path(".locks")
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main` under its lock; print a known error as it stands and exit with its code.
+    """Run a stage's `main` under its lock, inside the error boundary.
 
     A stage that is already running in this workspace (a killed `dvc repro` leaves its child alive) is waited for.
     """
     name = Path(sys.argv[0]).stem + "".join(f"-{arg}" for arg in sys.argv[1:])
-    try:
-        with stage_lock(name):
-            main()
-    except ForetellError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+    with error_boundary(), stage_lock(name):
+        main()
 
 
 @contextmanager

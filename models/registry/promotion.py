@@ -52,20 +52,20 @@ def plan(store: Store, workspace: Workspace, benchmarks: Sequence[str], version:
     check_benchmarks(benchmarks)
     chosen = {benchmark: _version(store, model_name(benchmark), version) for benchmark in benchmarks}
     champions = {benchmark: champion(store, model_name(benchmark)) for benchmark in benchmarks}
-    to_check = {name: found for name, found in chosen.items() if champions[name] != str(found.version)}
-    uris = {benchmark: f"models:/{found.name}/{found.version}" for benchmark, found in to_check.items()}
-    folders = {benchmark: store.download(found) for benchmark, found in to_check.items()}
+    to_check = {name: entry for name, entry in chosen.items() if champions[name] != str(entry.version)}
+    uris = {benchmark: f"models:/{entry.name}/{entry.version}" for benchmark, entry in to_check.items()}
+    folders = {benchmark: store.download(entry) for benchmark, entry in to_check.items()}
     served = served_answers(store.uri, {uris[benchmark]: folder for benchmark, folder in folders.items()})
     plans = []
-    for benchmark, found in chosen.items():
-        before, number = champions[benchmark], str(found.version)
+    for benchmark, entry in chosen.items():
+        before, number = champions[benchmark], str(entry.version)
         if benchmark in to_check:
-            candidate = Candidate(benchmark, found, before, folders[benchmark], served[uris[benchmark]])
+            candidate = Candidate(benchmark, entry, before, folders[benchmark], served[uris[benchmark]])
             gates = check_gates(store, workspace, candidate)
-            plans.append(Plan(benchmark, str(found.name), before, number, gates))
+            plans.append(Plan(benchmark, str(entry.name), before, number, gates))
         else:
             note = f"version {number} is the champion already: nothing to do"
-            plans.append(Plan(benchmark, str(found.name), before, number, (), note))
+            plans.append(Plan(benchmark, str(entry.name), before, number, (), note))
     return plans
 
 

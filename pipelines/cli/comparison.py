@@ -20,18 +20,19 @@ def print_comparison(store: Store, name: str, other: str) -> None:
     if len(benchmarks) != 1:
         raise DataError(f"{name} and {other} are about different benchmarks: {', '.join(sorted(benchmarks))}")
     labels = [f"{run.info.run_name} [{run.info.run_id[:8]}]" for run in (first, second)]
-    mine, theirs = run_evidence(store, first, labels[0]), run_evidence(store, second, labels[1])
+    evidence = run_evidence(store, first, labels[0]), run_evidence(store, second, labels[1])
     for scheme in Scheme:
-        if not all(is_evaluated(evidence.errors, evidence.predictor, scheme) for evidence in (mine, theirs)):
+        if not all(is_evaluated(side.errors, side.predictor, scheme) for side in evidence):
             continue
-        new, old, basis = paired_errors(mine, theirs, scheme)
-        found = difference_interval(new - old)
-        worse, better = (theirs, mine) if new.mean() < old.mean() else (mine, theirs)
-        share = 100 * abs(old.mean() - new.mean()) / max(old.mean(), new.mean())
+        errors, other_errors, basis = paired_errors(*evidence, scheme)
+        mean, other_mean = errors.mean(), other_errors.mean()
+        difference = difference_interval(errors - other_errors)
+        better, worse = evidence if mean < other_mean else evidence[::-1]
+        share = 100 * abs(other_mean - mean) / max(other_mean, mean)
         print(f"{scheme.label} ({basis})")
-        print(f"  {mine.label:44} MAE {new.mean():.4f}")
-        print(f"  {theirs.label:44} MAE {old.mean():.4f}")
-        print(f"  first minus second {found.estimate:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f})")
+        print(f"  {labels[0]:44} MAE {mean:.4f}")
+        print(f"  {labels[1]:44} MAE {other_mean:.4f}")
+        print(f"  first minus second {difference.estimate:+.4f} (95 % {difference.low:+.4f} to {difference.high:+.4f})")
         if share:
             print(f"  {better.label} has {share:.1f} % less error than {worse.label}")
     print("the interval is over seeds, which re-split the same models: the noise of the splits, not of new models")

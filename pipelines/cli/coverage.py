@@ -20,13 +20,13 @@ def print_coverage() -> None:
     within = {"models": 0, "families": 0, "coverage": 0}
     benchmarks = load_params().benchmarks
     for benchmark in benchmarks:
-        found = read_json(PREDICTORS / benchmark / "coverage.json")
-        models, families = found[Scheme.RANDOM], found[Scheme.FAMILY]
-        gate = covers(found["level"], models["coverage"], families["coverage"])
+        coverage = read_json(PREDICTORS / benchmark / "coverage.json")
+        models, families = coverage[Scheme.RANDOM], coverage[Scheme.FAMILY]
+        gate = covers(coverage["level"], models["coverage"], families["coverage"])
         for name in within:
-            within[name] += abs(float(gate.figures[name]) - found["level"]) <= COVERAGE_TOLERANCE + 1e-9
+            within[name] += abs(float(gate.figures[name]) - coverage["level"]) <= COVERAGE_TOLERANCE + 1e-9
         shown = [f"{100 * float(gate.figures[name]):.1f}" for name in ("models", "families", "coverage")]
-        widths = [f"{one['mean_width']:.3f}" for one in (models, families)]
+        widths = [f"{scheme['mean_width']:.3f}" for scheme in (models, families)]
         lines.append(f"| {BENCHMARKS[benchmark].title} | {' | '.join([*shown, *widths])} |")
     words = ", ".join(f"{name} {count}" for name, count in within.items())
     print("\n".join(lines))

@@ -31,8 +31,8 @@ def print_changes(revision: str, other: str) -> None:
         what = change.kind if not change.column else f"{change.column}: {_cell(change.old)} -> {_cell(change.new)}"
         console.print(f"{change.table}  {change.row}  {what}", markup=False)
     counts = {kind: sum(c.kind == kind for c in changes) for kind in ("added", "removed", "changed")}
-    told = f"{revision} -> {other or 'workspace'}: {counts['added']} rows added, {counts['removed']} removed"
-    console.print(f"{told}, {counts['changed']} fields changed")
+    rows = f"{revision} -> {other or 'workspace'}: {counts['added']} rows added, {counts['removed']} removed"
+    console.print(f"{rows}, {counts['changed']} fields changed")
 
 
 def _cell(text: str) -> str:

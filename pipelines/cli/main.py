@@ -1,25 +1,18 @@
-"""The `foretell` command. Each subcommand reads its options, calls one function and prints; heavy libraries are
-imported inside, so that `--help` is quick. Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking,
-6 refused by a gate."""
+"""The `foretell` command, put together from the commands of each subject. A command reads its options, calls one
+function and prints; heavy libraries are imported inside, so that `--help` is quick. Exit codes: 0 done, 2 wrong usage,
+3 data, 4 configuration, 5 tracking, 6 refused by a gate."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from typing import Annotated, Any
+import logging
+from typing import Annotated
 
 import typer
 
-from foretell.errors import DataError
-from pipelines.boundary import run_command
-from pipelines.cli.add import app as add
-from pipelines.cli.law import app as law
-from pipelines.cli.lms import app as lms
-from pipelines.cli.promote import app as promotion
-from pipelines.cli.server import app as servers
+from foretell.version import __version__
+from pipelines.boundary import run_command, set_up_logging
+from pipelines.cli import build, champions, compare, law, lms, predict, server, tables
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 app = typer.Typer(
     help="What will this language model score, before anyone trains it?",
     no_args_is_help=True,
@@ -28,12 +21,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking, 6 refused by a gate.",
 )
-data = typer.Typer(help="The raw tables.", no_args_is_help=True)
-app.add_typer(data, name="data")
-app.add_typer(law, name="law")
-for commands in (promotion, add, servers):
-    app.add_typer(commands)
-app.add_typer(lms, name="lms")
+for commands in (predict, build, champions, compare, tables, server):
+    app.add_typer(commands.app)
+app.add_typer(law.app, name="law")
+app.add_typer(lms.app, name="lms")
 
 
 def run() -> None:
@@ -41,112 +32,22 @@ def run() -> None:
     run_command(app)
 
 
-def _above_zero(param: typer.CallbackParam, value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise DataError(f"{param.opts[0]}: {value:g}; expected a number above 0 (what is unknown is left out)")
-    return value
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"foretell {__version__}")
+        raise typer.Exit
 
 
-def _share(param: typer.CallbackParam, value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= 100:
-        raise DataError(f"{param.opts[0]}: {value:g}; expected percent, 0 to 100 (what is unknown is left out)")
-    return value
-
-
-def _amount(of: str) -> Any:
-    return typer.Option(help=of, callback=_above_zero)
-
-
-def _percent(of: str) -> Any:
-    return typer.Option(help=f"percent of {of}", callback=_share)
-
-
-@app.command()
-def predict(
-    params: Annotated[float | None, _amount("parameters, embeddings included (7e9)")] = None,
-    tokens: Annotated[float | None, _amount("training tokens seen (2e12)")] = None,
-    web: Annotated[float | None, _percent("web text in the pretraining data")] = None,
-    code: Annotated[float | None, _percent("code")] = None,
-    books: Annotated[float | None, _percent("books")] = None,
-    reference: Annotated[float | None, _percent("reference works and Q&A")] = None,
-    academic: Annotated[float | None, _percent("academic text")] = None,
-    english: Annotated[float | None, _percent("English")] = None,
-    width: Annotated[int | None, _amount("d_model")] = None,
-    heads: Annotated[int | None, _amount("query heads")] = None,
-    mlp_ratio: Annotated[float | None, _amount("feed-forward width over model width")] = None,
-    positions: Annotated[str | None, typer.Option(help="alibi, learned, rope, sinusoidal")] = None,
-    norm: Annotated[str | None, typer.Option(help="non-parametric, parametric, rmsnorm")] = None,
-    attention: Annotated[str | None, typer.Option(help="full, gqa, local, mqa")] = None,
-    biases: Annotated[str | None, typer.Option(help="all, attn_only, ln_only, none, some")] = None,
-    block: Annotated[str | None, typer.Option(help="parallel, sequential")] = None,
-    activation: Annotated[str | None, typer.Option(help="geglu, gelu, relu, swiglu")] = None,
-    context: Annotated[int | None, _amount("context length of pretraining, in tokens")] = None,
-    batch_tokens: Annotated[float | None, _amount("tokens in a pretraining batch (4e6)")] = None,
-    benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
-    level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="messages of libraries and tracebacks too")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress: warnings and errors only")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and end")
+    ] = False,
 ) -> None:
-    """Predict scores from a design. What is left out counts as unknown."""
-    query = {
-        "total_params": params,
-        "tokens_billions": None if tokens is None else tokens / 1e9,
-        "pct_web": web,
-        "pct_code": code,
-        "pct_books": books,
-        "pct_reference": reference,
-        "pct_academic": academic,
-        "pct_english": english,
-        "d_model": width,
-        "n_heads": heads,
-        "mlp_ratio": mlp_ratio,
-        "positional_embeddings": positions,
-        "layer_norm_type": norm,
-        "attention_variant": attention,
-        "biases": biases,
-        "block_type": block,
-        "activation": activation,
-        "sequence_length": context,
-        "batch_tokens_millions": None if batch_tokens is None else batch_tokens / 1e6,
-    }
-    from pipelines.cli.answers import answers, print_answers
-
-    found = answers({name: value for name, value in query.items() if value is not None}, benchmark or [], level)
-    if as_json:
-        print(json.dumps([answer.to_dict() for answer in found], indent=1))
-    else:
-        print_answers(found)
-
-
-@app.command()
-def status() -> None:
-    """Per benchmark: champion, candidate, their errors, and the data they were made from."""
-    from pipelines.cli.answers import print_status
-
-    print_status()
-
-
-@app.command()
-def repro() -> None:
-    """Get the data, run the whole pipeline, register the predictors, and say where everything is."""
-    from pipelines.cli.repro import reproduce
-
-    reproduce()
-
-
-@app.command()
-def track() -> None:
-    """Make the MLflow store (MLFLOW_TRACKING_URI, or mlflow.db here) hold what the files say; safe to repeat."""
-    from pipelines.tracking import track as make_store_match
-
-    make_store_match()
-
-
-@data.command("diff")
-def data_diff(
-    revision: Annotated[str, typer.Argument(help="git revision to compare with")] = "HEAD",
-    other: Annotated[str, typer.Argument(help="second revision; left out: the files as they are now")] = "",
-) -> None:
-    """What changed in the raw tables, row by row and field by field."""
-    from pipelines.cli.data_diff import print_changes
-
-    print_changes(revision, other)
+    """Options before the command: how much is said."""
+    if verbose and quiet:
+        raise typer.BadParameter("--verbose or --quiet, not both")
+    if verbose or quiet:
+        set_up_logging(logging.DEBUG if verbose else logging.WARNING)

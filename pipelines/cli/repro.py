@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from features.schema import RAW_TABLES
 from foretell.errors import ConfigError
 from models.registry.hashes import file_md5
+from pipelines.boundary import LOG
 from pipelines.files import read_yaml
 from pipelines.params import load_params
 from pipelines.tracking import track
@@ -53,6 +55,7 @@ def _differs(path: Path) -> bool:
 
 def _dvc(*arguments: str) -> None:
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False)
+    quiet = [] if LOG.isEnabledFor(logging.INFO) else ["--quiet"]
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments, *quiet], env=environment, check=False)
     if done.returncode:
         raise ConfigError(f"`dvc {' '.join(arguments)}` failed (exit {done.returncode}); the lines above say why")

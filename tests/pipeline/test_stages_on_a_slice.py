@@ -62,7 +62,7 @@ def test_the_same_bytes_wherever_it_runs(
 def test_a_stage_without_its_inputs_says_what_to_run(workspace: Path, run_module: Run) -> None:
     done = run_module(workspace, "pipelines.stages.evaluate", BENCHMARK)
     assert done.returncode == 3
-    assert done.stderr.startswith("DataError: ")
+    assert done.stderr.startswith("foretell: ")
     assert "`dvc repro` writes it" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -21,7 +21,7 @@ def test_bad_data_end_with_code_3_and_no_report(workspace: Path, run_module: Run
     table.to_csv(path, index=False, encoding="utf-8-sig" if defect == "byte-order mark" else "utf-8")
     done = run_module(workspace, "pipelines.stages.validate")
     assert done.returncode == 3, done.stderr
-    assert done.stderr.startswith("DataError: ")
+    assert done.stderr.startswith("foretell: ")
     assert "pretraining: " in done.stderr
     assert "Traceback" not in done.stderr
     assert not (workspace / "reports/validation.json").exists()

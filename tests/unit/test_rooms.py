@@ -137,6 +137,10 @@ def test_serving_a_predictor_needs_nothing_more() -> None:
     assert fresh(code) == "done\n"
 
 
+def test_the_descriptions_of_runs_need_no_mlflow() -> None:
+    assert "mlflow" not in loaded_by("models.registry.runs, models.registry.lineage, models.registry.workspace")
+
+
 def test_help_is_light() -> None:
     heavy = {"mlflow", "numba", "optuna", "sklearn", "shap", "xgboost", "great_expectations", "torch", "scipy"}
     assert loaded_by("pipelines.cli.main") & heavy == set()

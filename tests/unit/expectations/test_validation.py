@@ -303,7 +303,7 @@ def test_the_stage_stops_on_bad_data(
     scores.to_csv(path, index=False)
     assert validate_in(workspace, monkeypatch) == 3
     said = capsys.readouterr().err
-    assert said.startswith("DataError: 30 problems in the raw tables (all of them: reports/validation_problems.csv)")
+    assert said.startswith("foretell: 30 problems in the raw tables (all of them: reports/validation_problems.csv)")
     assert len(said.splitlines()) == 22  # the count, twenty problems, how many more
     assert said.rstrip().endswith("... and 10 more")
     assert "Traceback" not in said

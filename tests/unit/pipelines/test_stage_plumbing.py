@@ -88,7 +88,7 @@ def test_a_known_error_is_one_message_and_its_code(
     with pytest.raises(SystemExit) as end:
         run_stage(main)
     assert end.value.code == code
-    assert capsys.readouterr().err == f"{error.__name__}: table x: row 3: expected y\n"
+    assert capsys.readouterr().err == "foretell: table x: row 3: expected y\n"
 
 
 def test_an_unknown_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

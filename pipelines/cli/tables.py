@@ -1,4 +1,4 @@
-"""`foretell add-model` and `foretell add-scores`: a new language model's facts into the raw tables."""
+"""`foretell add-model`, `foretell add-scores` and `foretell data diff`: the raw tables, and what changed in them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
+data = typer.Typer(help="The raw tables.", no_args_is_help=True)
+app.add_typer(data, name="data")
 Percent = Annotated[float | None, typer.Option(help="percent of the pretraining tokens", min=0, max=100)]
 
 
@@ -42,8 +44,8 @@ def add_model(
 ) -> None:
     """Derive a model's architecture, count its parameters, validate the record and append it to the raw tables."""
     from features.contribution import Facts
-    from pipelines.contributions import add_model as add
-    from pipelines.contributions import read_config
+    from pipelines.cli.contributions import add_model as add
+    from pipelines.cli.contributions import read_config
 
     shares = {"web": web, "code": code, "books": books, "reference": reference, "academic": academic, "other": other}
     facts = Facts(
@@ -74,6 +76,17 @@ def add_scores(
     model_id: Annotated[str, typer.Option("--id", help="org/name; left out: the model the file names")] = "",
 ) -> None:
     """Append a model's measured scores to the raw table of scores."""
-    from pipelines.contributions import add_scores as add
+    from pipelines.cli.contributions import add_scores as add
 
     add(results, model_id)
+
+
+@data.command("diff")
+def data_diff(
+    revision: Annotated[str, typer.Argument(help="git revision to compare with")] = "HEAD",
+    other: Annotated[str, typer.Argument(help="second revision; left out: the files as they are now")] = "",
+) -> None:
+    """What changed in the raw tables, row by row and field by field."""
+    from pipelines.cli.data_diff import print_changes
+
+    print_changes(revision, other)

@@ -1,12 +1,10 @@
-"""`foretell promote`, `rollback`, `history` and `compare`: from candidate to champion and back, gates shown."""
+"""`foretell promote`, `rollback` and `history`: from candidate to champion and back, gates shown."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
-
-from foretell.errors import TrackingError
 
 app = typer.Typer()
 
@@ -38,22 +36,23 @@ def promote(
         raise typer.BadParameter("--version goes with one benchmark")
     store = Store()
     plans = plan(store, WORKSPACE, names, version)
-    for one in plans:
-        print(f"{one.benchmark}: version {one.version} against {'version ' + one.before if one.before else 'nobody'}")
-        for gate in one.gates:
+    for item in plans:
+        champion = f"version {item.before}" if item.before else "nobody"
+        print(f"{item.benchmark}: version {item.version} against {champion}")
+        for gate in item.gates:
             print(f"  {'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.sentence}")
-        if one.note:
-            print(f"  {one.note}")
+        if item.note:
+            print(f"  {item.note}")
     if passing:
-        left = [one.benchmark for one in plans if one.failed]
-        plans = [one for one in plans if not one.failed]
+        left = [item.benchmark for item in plans if item.failed]
+        plans = [item for item in plans if not item.failed]
         print(f"left as they are: {', '.join(left) or 'none'}")
     move(store, plans, reason.strip())
-    for one in plans:
-        if not one.note:
-            forced = f" (forced: {reason.strip()})" if one.failed else ""
-            undo = f"foretell rollback {one.benchmark}"
-            print(f"champion of {one.benchmark}: version {one.version}{forced}; undo: {undo}")
+    for item in plans:
+        if not item.note:
+            forced = f" (forced: {reason.strip()})" if item.failed else ""
+            undo = f"foretell rollback {item.benchmark}"
+            print(f"champion of {item.benchmark}: version {item.version}{forced}; undo: {undo}")
 
 
 @app.command()
@@ -68,7 +67,7 @@ def rollback(
     event = roll_back(Store(), benchmark, reason.strip())
     after = f"version {event.after}" if event.after else "nobody (it was the first champion)"
     undo = f"foretell promote {benchmark} --version {event.before}"
-    print(f"champion of {benchmark}: {after}, was version {event.before}; undo: {undo} (its gates are asked again)")
+    print(f"champion of {benchmark}: {after}, was version {event.before}; undo: {undo} (its gates are checked again)")
 
 
 @app.command()
@@ -76,12 +75,12 @@ def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in pa
     """Every move of a benchmark's champion: when, who, from which version to which, and why."""
     from models.registry.champions import champion, events
     from models.registry.promotion import check_benchmarks
+    from models.registry.runs import model_name
     from models.registry.store import Store
 
     check_benchmarks([benchmark])
-    store, name = Store(), f"foretell-{benchmark}"
-    if not store.versions(name):
-        raise TrackingError(f"{name} is not registered in {store.uri}; `foretell track` registers it")
+    store, name = Store(), model_name(benchmark)
+    store.version_numbers(name)  # says so when nothing is registered
     for event in events(store, name):
         line = f"{event.time}  {event.by}  {event.action:8}  {event.before or 'nobody'} -> {event.after or 'nobody'}"
         if event.failed:
@@ -89,23 +88,3 @@ def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in pa
         print(line + (f"  ({event.reason})" if event.reason else ""))
     now = champion(store, name)
     print(f"champion now: {'version ' + now if now else 'nobody'}")
-
-
-@app.command()
-def compare(
-    run: Annotated[str, typer.Argument(help="a run's name (lambada_0shot/selected_design) or id")],
-    other: Annotated[str, typer.Argument(help="the run to compare it with")],
-) -> None:
-    """The paired difference of two runs' errors on the same seeds, with its interval."""
-    from models.registry.store import Store
-    from pipelines.cli.comparison import print_comparison
-
-    print_comparison(Store(), run, other)
-
-
-@app.command()
-def coverage() -> None:
-    """How often the fitted predictors' intervals hold, on held-out models and held-out families."""
-    from pipelines.cli.coverage import print_coverage
-
-    print_coverage()

@@ -1,4 +1,4 @@
-"""`foretell add-model` and `add-scores`: read, derive, show, validate with the tables' own rules, append."""
+"""What `foretell add-model` and `add-scores` do: read, derive, show, validate with the tables' own rules, append."""
 
 from __future__ import annotations
 
@@ -83,17 +83,17 @@ def add_scores(path: Path, model_id: str) -> None:
     """Append the scores of a results file of lm-evaluation-harness; DataError when the model is not in the table."""
     from lms.results import read_harness_results
 
-    found = read_harness_results(path, model_id or None)
-    usable = [row for row in found.rows if row.score == row.score]
-    for row in found.rows:
+    results = read_harness_results(path, model_id or None)
+    usable = [row for row in results.rows if row.score == row.score]
+    for row in results.rows:
         shown = f"{row.score:.4f}" if row.score == row.score else f"not added: {row.reason}"
         print(f"  {row.benchmark:14} {row.subtask:28} {row.n_shot:2}-shot {row.metric:12} {shown}")
-    if found.left_out:
-        print(f"  left out, no benchmark of ours: {', '.join(found.left_out)}")
+    if results.left_out:
+        print(f"  left out, no benchmark of ours: {', '.join(results.left_out)}")
     if not usable:
         raise DataError(f"{path}: none of its scores can be used")
-    _append({SCORES: score_rows(found.model_id, [vars(row) for row in usable])}, found.model_id)
-    print(f"added {len(usable)} scores of {found.model_id}")
+    _append({SCORES: score_rows(results.model_id, [vars(row) for row in usable])}, results.model_id)
+    print(f"added {len(usable)} scores of {results.model_id}")
     print(NEXT.format(paths=SCORES.path))
 
 
@@ -125,5 +125,5 @@ def _check(root: Path, model_id: str) -> None:
 
     problems = validate(root).problems
     if problems:
-        mine = [str(problem) for problem in problems if model_id in problem.row] or [str(p) for p in problems]
-        raise DataError(f"{model_id}: not added: {'; '.join(mine[:5])}")
+        of_model = [str(problem) for problem in problems if model_id in problem.row] or [str(p) for p in problems]
+        raise DataError(f"{model_id}: not added: {'; '.join(of_model[:5])}")

@@ -1,0 +1,98 @@
+"""`foretell predict` and `foretell status`: what the registered predictors answer, and which there are."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any
+
+import typer
+
+from foretell.errors import DataError
+
+app = typer.Typer()
+
+
+def _above_zero(param: typer.CallbackParam, value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise DataError(f"{param.opts[0]}: {value:g}; expected a number above 0 (what is unknown is left out)")
+    return value
+
+
+def _share(param: typer.CallbackParam, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 100:
+        raise DataError(f"{param.opts[0]}: {value:g}; expected percent, 0 to 100 (what is unknown is left out)")
+    return value
+
+
+def _amount(of: str) -> Any:
+    return typer.Option(help=of, callback=_above_zero)
+
+
+def _percent(of: str) -> Any:
+    return typer.Option(help=f"percent of {of}", callback=_share)
+
+
+@app.command()
+def predict(
+    params: Annotated[float | None, _amount("parameters, embeddings included (7e9)")] = None,
+    tokens: Annotated[float | None, _amount("training tokens seen (2e12)")] = None,
+    web: Annotated[float | None, _percent("web text in the pretraining data")] = None,
+    code: Annotated[float | None, _percent("code")] = None,
+    books: Annotated[float | None, _percent("books")] = None,
+    reference: Annotated[float | None, _percent("reference works and Q&A")] = None,
+    academic: Annotated[float | None, _percent("academic text")] = None,
+    english: Annotated[float | None, _percent("English")] = None,
+    width: Annotated[int | None, _amount("d_model")] = None,
+    heads: Annotated[int | None, _amount("query heads")] = None,
+    mlp_ratio: Annotated[float | None, _amount("feed-forward width over model width")] = None,
+    positions: Annotated[str | None, typer.Option(help="alibi, learned, rope, sinusoidal")] = None,
+    norm: Annotated[str | None, typer.Option(help="non-parametric, parametric, rmsnorm")] = None,
+    attention: Annotated[str | None, typer.Option(help="full, gqa, local, mqa")] = None,
+    biases: Annotated[str | None, typer.Option(help="all, attn_only, ln_only, none, some")] = None,
+    block: Annotated[str | None, typer.Option(help="parallel, sequential")] = None,
+    activation: Annotated[str | None, typer.Option(help="geglu, gelu, relu, swiglu")] = None,
+    context: Annotated[int | None, _amount("context length of pretraining, in tokens")] = None,
+    batch_tokens: Annotated[float | None, _amount("tokens in a pretraining batch (4e6)")] = None,
+    benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
+    level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,
+) -> None:
+    """Predict scores from a design. What is left out counts as unknown."""
+    query = {
+        "total_params": params,
+        "tokens_billions": None if tokens is None else tokens / 1e9,
+        "pct_web": web,
+        "pct_code": code,
+        "pct_books": books,
+        "pct_reference": reference,
+        "pct_academic": academic,
+        "pct_english": english,
+        "d_model": width,
+        "n_heads": heads,
+        "mlp_ratio": mlp_ratio,
+        "positional_embeddings": positions,
+        "layer_norm_type": norm,
+        "attention_variant": attention,
+        "biases": biases,
+        "block_type": block,
+        "activation": activation,
+        "sequence_length": context,
+        "batch_tokens_millions": None if batch_tokens is None else batch_tokens / 1e6,
+    }
+    from pipelines.cli.answers import answers, print_answers
+
+    design = {name: value for name, value in query.items() if value is not None}
+    registered = answers(design, benchmark or [], level)
+    if as_json:
+        print(json.dumps([answer.to_dict() for answer in registered], indent=1))
+    else:
+        print_answers(registered)
+
+
+@app.command()
+def status() -> None:
+    """Per benchmark: champion, candidate, their errors, and the data they were made from."""
+    from pipelines.cli.answers import print_status
+
+    print_status()
