@@ -79,7 +79,7 @@ def _dask_client(spread: Spread) -> Any:
     if spread.scheduler == "slurm":
         import dask_jobqueue
 
-        slurm: Any = dask_jobqueue.SLURMCluster()  # type: ignore[attr-defined]  # typed in part only
+        slurm: Any = dask_jobqueue.SLURMCluster()
         slurm.scale(jobs=spread.workers or 1)
         return client(slurm)
     if spread.scheduler:

@@ -62,7 +62,7 @@ class TaggedText:
     has no parse or no score. `numbers` are the text's own, by name."""
 
     index: int
-    language: str
+    language: str | None
     domain: str | None
     numbers: dict[str, float]
     left_out: dict[str, str]
@@ -167,8 +167,10 @@ def tag_shard(generations: Sequence[Generation], taggers: Taggers) -> list[Tagge
     if taggers.domains is not None:
         domains = taggers.domains.classify(texts)
     return [
-        TaggedText(generation.index, *entry)
-        for generation, *entry in zip(generations, languages, domains, numbers, left_out, strict=True)
+        TaggedText(generation.index, language, domain, values, reasons)
+        for generation, language, domain, values, reasons in zip(
+            generations, languages, domains, numbers, left_out, strict=True
+        )
     ]
 
 

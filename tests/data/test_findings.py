@@ -1,14 +1,13 @@
 """The pages' findings say what the raw tables say; the mixture table gives its study's order of predictors."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from features.raw import read_raw
 from features.schema import CHECKPOINT_SCORES, ITEM_LOSSES, LOSS_CURVES, MIXTURE_DOMAINS, MIXTURE_LOSSES
-from foretell.mixtures.settings import MixSettings
 from foretell.mixtures.study import MixStudy, mix
-from foretell.trajectories.settings import TraceSettings
 from foretell.trajectories.study import trace
 from foretell.trajectories.verdict import Finding
 from pipelines.params import read_params
@@ -29,15 +28,15 @@ def agree(page: str, findings: list[Finding]) -> None:
 
 def test_the_page_on_trajectories_says_what_the_tables_say(raw_root: Path) -> None:
     items, checkpoints, curves = (read_raw(table, raw_root) for table in (ITEM_LOSSES, CHECKPOINT_SCORES, LOSS_CURVES))
-    study = trace(items, checkpoints, curves, TraceSettings(**PARAMS.trace.model_dump()))
+    study = trace(items, checkpoints, curves, PARAMS.trace)
     agree("trajectories.md", study.findings)
 
 
 @pytest.fixture(scope="module")
 def study(raw_root: Path) -> MixStudy:
     # Fewer refits than the stage: they make the spread of a choice, which no verdict rests on.
-    cfg = PARAMS.mix.model_dump() | {"refits": 5, "tree_refits": 5, "candidates": 500, "n_bootstrap": 100}
-    return mix(read_raw(MIXTURE_LOSSES, raw_root), read_raw(MIXTURE_DOMAINS, raw_root), MixSettings(**cfg))
+    settings = replace(PARAMS.mix, refits=5, tree_refits=5, candidates=500, n_bootstrap=100)
+    return mix(read_raw(MIXTURE_LOSSES, raw_root), read_raw(MIXTURE_DOMAINS, raw_root), settings)
 
 
 @pytest.mark.slow
