@@ -22,7 +22,7 @@ FOLDER = Path(".progress")
 
 
 class Progress:
-    """Says how far a long step is: a bar on terminals, plain lines in logs, nothing with `-q`.
+    """Shows how far a long step is: a bar on terminals, plain lines in logs, nothing with `-q`.
 
     what: names the step. total: how many pieces it has (0: it has steps of unknown number, each shown by `scored`).
     """
@@ -51,8 +51,8 @@ class Progress:
         """`done` of `total` candidates of a step are scored; shown on a terminal only."""
         self._draw(done, total, f"step {step}")
 
-    def say(self, text: str) -> None:
-        """A line about the step that has ended."""
+    def step_done(self, text: str) -> None:
+        """A step has ended; `text` says with what."""
         self.close()
         LOG.info("%s: %s (%.0f s)", self.what, text, time.monotonic() - self.started)
 
@@ -103,7 +103,7 @@ class Recorder:
     def keep(self, steps: Sequence[Any], text: str) -> None:
         """Replace the stored steps, exact to the last bit of every float."""
         write_text(self.path, json.dumps({"key": self.key, "steps": steps}))
-        self.progress.say(text)
+        self.progress.step_done(text)
 
     def clear(self) -> None:
         """Forget the steps: the stage's output holds them now."""

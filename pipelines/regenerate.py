@@ -4,11 +4,10 @@ Not a stage: it fills the folder of unfinished work (.progress/language_models, 
 through the scheduler that params.yaml names under `parallel`; `dvc repro` afterwards finds the work done and puts it
 together."""
 
-import sys
-
 from foretell.errors import ConfigError, DataError
 from lms.record import make_records
 from lms.spread import gpu_client, regeneration_tasks, spread, spread_on_this_machine
+from pipelines.boundary import LOG
 from pipelines.params import load_params
 from pipelines.paths import UNFINISHED
 from pipelines.stage import run_stage
@@ -27,7 +26,7 @@ def main() -> None:
         outcomes = spread_on_this_machine(tasks, UNFINISHED)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
-        print(f"{outcome.key}: {outcome.error}", file=sys.stderr)
+        LOG.error("%s: %s", outcome.key, outcome.error)
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} done; `dvc repro` puts them together, then `dvc push`")
     if failed:
         raise DataError(f"{len(failed)} of {len(outcomes)} tasks failed; run this again for them alone.")

@@ -60,8 +60,8 @@ def check_gates(store: Store, workspace: Workspace, candidate: Candidate) -> tup
     own = _version_evidence(store, candidate.version)
     opponent = _opponent(store, candidate)
     coverage = json.loads((candidate.folder / "coverage.json").read_text(encoding="utf-8"))
-    held = {scheme: float(coverage[scheme]["coverage"]) for scheme in Scheme}
-    covered = gates.covers(predictor.card.level, held[Scheme.RANDOM], held[Scheme.FAMILY])
+    coverages = {scheme: float(coverage[scheme]["coverage"]) for scheme in Scheme}
+    covered = gates.covers(predictor.card.level, coverages[Scheme.RANDOM], coverages[Scheme.FAMILY])
     answers = predictor.predict(probes(predictor))
     return (
         _files_agree(store, workspace, lock, candidate),

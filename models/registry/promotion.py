@@ -101,7 +101,7 @@ def roll_back(store: Store, benchmark: str, reason: str) -> Event:
     """Make the champion before the present one the champion again (or nobody, when it was the first)."""
     check_benchmarks([benchmark])
     name = model_name(benchmark)
-    store.version_numbers(name)  # says so when nothing is registered
+    store.version_numbers(name)  # raises when nothing is registered
     current = champion(store, name)
     if not current:
         raise TrackingError(f"{name} has no champion to roll back")

@@ -1,4 +1,4 @@
-"""Asking the registered predictors: `foretell predict` and `foretell status`."""
+"""What `foretell predict` and `foretell status` print: the registered predictors' answers, and which there are."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def answers(design: Mapping[str, Any], benchmarks: Sequence[str], level: float |
     unknown = [name for name in benchmarks if name not in BENCHMARKS]
     if unknown:
         raise ConfigError(f"--benchmark: unknown {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
-    slugs = list(benchmarks or load_params().benchmarks)  # outside a workspace this says so, before a store is made
+    slugs = list(benchmarks or load_params().benchmarks)  # raises outside a workspace, before a store is made
     store, answered = Store(), []
     for slug in slugs:
         registered = answering_version(store, slug)

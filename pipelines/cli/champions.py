@@ -80,7 +80,7 @@ def history(benchmark: Annotated[str, typer.Argument(help="a benchmark, as in pa
 
     check_benchmarks([benchmark])
     store, name = Store(), model_name(benchmark)
-    store.version_numbers(name)  # says so when nothing is registered
+    store.version_numbers(name)  # raises when nothing is registered
     for event in events(store, name):
         line = f"{event.time}  {event.by}  {event.action:8}  {event.before or 'nobody'} -> {event.after or 'nobody'}"
         if event.failed:

@@ -84,7 +84,7 @@ def test_progress_is_plain_lines_in_a_log(capsys: pytest.CaptureFixture[str]) ->
     progress.advance("a")
     progress.scored(1, 3, 9)
     progress.advance("b")
-    progress.say("step 1: done")
+    progress.step_done("step 1: done")
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" (")[0] for line in lines] == ["fit: 1/2 a", "fit: 2/2 b", "fit: step 1: done"]
     assert "\x1b" not in "".join(lines)
