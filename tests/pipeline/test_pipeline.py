@@ -3,6 +3,7 @@ re-runs what depends on it and nothing else."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -48,6 +49,21 @@ def test_tracking_twice_makes_nothing_new(reproduced: Path) -> None:
     checked(reproduced, *FORETELL, "track")
     assert rows() == before
     assert before[2] == len(BENCHMARKS)
+
+
+def test_runs_name_the_files_that_they_were_computed_from(reproduced: Path) -> None:
+    query = (
+        "select r.name, d.dataset_source, d.digest from runs r join inputs i on i.destination_id = r.run_uuid "
+        "join datasets d on d.dataset_uuid = i.source_id"
+    )
+    with sqlite3.connect(reproduced / "mlflow.db") as store:
+        inputs = [(run, json.loads(source)["uri"], md5) for run, source, md5 in store.execute(query)]
+    assert {hashlib.md5((reproduced / path).read_bytes()).hexdigest() == md5 for _, path, md5 in inputs} == {True}
+    of_study = {path for run, path, _ in inputs if run == "study/trajectories"}
+    assert of_study == {
+        f"data/raw/{name}" for name in ("checkpoint_scores.csv", "item_losses.csv.gz", "loss_curves.csv")
+    }
+    assert "data/raw/scores.csv" in {path for run, path, _ in inputs if run == "lambada_0shot/scale_only"}
 
 
 def test_predictors_belong_to_their_runs_and_one_that_was_packed_is_not_packed_again(copy: Path) -> None:
