@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import cohen_kappa_score
 
 from features.text_domains import DOMAINS, OUTSIDE
 from foretell.errors import DataError
@@ -42,14 +43,9 @@ def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
     the same label throughout (p_e = 1): chance agreement is then complete and kappa undefined."""
     if len(first) != len(second):
         raise DataError(f"two labelings of {len(first)} and {len(second)} texts; expected the same texts")
-    if not first:
+    if len({*first, *second}) < 2:
         return float("nan")
-    names, codes = np.unique(np.array([*first, *second], dtype=object).astype(str), return_inverse=True)
-    a, b = codes[: len(first)], codes[len(first) :]
-    observed = float(np.mean(a == b))
-    share = [np.bincount(side, minlength=names.size) / len(first) for side in (a, b)]
-    expected = float(share[0] @ share[1])
-    return (observed - expected) / (1 - expected) if expected < 1 else float("nan")
+    return float(cohen_kappa_score(list(first), list(second)))
 
 
 def agreement(
@@ -66,7 +62,7 @@ def agreement(
         n_left_out=len(first) - len(kept),
         agreement=float(np.mean([x == y for x, y in kept])) if kept else float("nan"),
         kappa=cohens_kappa(a, b),
-        labels=tuple(_one_label(label, a, b) for label in sorted({*a, *b})),
+        labels=tuple(_label_agreement(label, a, b) for label in sorted({*a, *b})),
     )
 
 
@@ -93,7 +89,7 @@ def paired_labels(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[
 
 
 def agreement_markdown(result: Agreement) -> str:
-    """The agreement as a page: overall, then one row a label."""
+    """The agreement as a page: overall, then one row per label."""
     lines = [
         f"Absolute agreement {100 * result.agreement:.1f} %, Cohen's kappa {result.kappa:.3f} on {result.n_texts} "
         f"texts ({result.n_left_out} left out: incoherent or without a domain on either side).",
@@ -107,9 +103,9 @@ def agreement_markdown(result: Agreement) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _one_label(label: str, first: Sequence[str], second: Sequence[str]) -> LabelAgreement:
+def _label_agreement(label: str, first: Sequence[str], second: Sequence[str]) -> LabelAgreement:
     both = sum(x == y == label for x, y in zip(first, second, strict=True))
     either = sum(label in (x, y) for x, y in zip(first, second, strict=True))
-    mine = [["rest", label][x == label] for x in first]
-    yours = [["rest", label][y == label] for y in second]
-    return LabelAgreement(label, first.count(label), second.count(label), both / either, cohens_kappa(mine, yours))
+    first_or_rest, second_or_rest = ([name if name == label else "rest" for name in side] for side in (first, second))
+    kappa = cohens_kappa(first_or_rest, second_or_rest)
+    return LabelAgreement(label, first.count(label), second.count(label), both / either, kappa)

@@ -29,10 +29,10 @@ deduplicated Pile. Falcon-7B is then the one model that is not of the Pile."""
 
 @dataclass(frozen=True)
 class Validity:
-    """`domains`: one row a share (share, n_models, n_corpora, r, p, low, high, spearman, r_corpora, p_corpora, reason);
-    `profiles`: one row a model (model_id, corpus, n_domains, r, p, reason); `pairs`: the values behind them (model_id,
-    corpus, share, documented, generated, in percent); `left_out`: models without usable generations or documentation,
-    with the reason."""
+    """`domains`: one row per share (share, n_models, n_corpora, r, p, low, high, spearman, r_corpora, p_corpora,
+    reason); `profiles`: one row per model (model_id, corpus, n_domains, r, p, reason); `pairs`: the values behind them
+    (model_id, corpus, share, documented, generated, in percent); `left_out`: models without usable generations or
+    documentation, with the reason."""
 
     domains: pd.DataFrame
     profiles: pd.DataFrame
@@ -43,9 +43,9 @@ class Validity:
 def generation_validity(
     generations: pd.DataFrame, pretraining: pd.DataFrame, corpora: tuple[str, ...] = ()
 ) -> Validity:
-    """Compare `pct_generated_<share>` of generations (one row a model_id) with `pct_<share>` of pretraining, which also
-    has `corpus`; where `corpora` is given, only models trained on these. A model whose domain shares are missing or all
-    0 has no usable generations. Raises DataError where a model occurs twice."""
+    """Compare `pct_generated_<share>` of generations (one row per model_id) with `pct_<share>` of pretraining, which
+    also has `corpus`; where `corpora` is given, only models trained on these. A model whose domain shares are missing
+    or all 0 has no usable generations. Raises DataError where a model occurs twice."""
     for name, table in (("generations", generations), ("pretraining", pretraining)):
         twice = table.loc[table["model_id"].duplicated(), "model_id"]
         if len(twice):
@@ -70,17 +70,20 @@ def generation_validity(
 def correlation(documented: np.ndarray, generated: np.ndarray) -> dict[str, float | str]:
     """Pearson's r with its two-sided p and 95 % interval (Fisher's z: tanh(atanh r -+ 1.96 / sqrt(n - 3))), and
     Spearman's rho. NaN with a reason for fewer than three points or where one side does not vary."""
-    nothing = dict.fromkeys(("r", "p", "low", "high", "spearman"), float("nan"))
+    undefined = dict.fromkeys(("r", "p", "low", "high", "spearman"), float("nan"))
     if documented.size < 3:
-        return {**nothing, "reason": f"fewer than 3 points ({documented.size})"}
+        return {**undefined, "reason": f"fewer than 3 points ({documented.size})"}
     if np.ptp(documented) == 0 or np.ptp(generated) == 0:
-        return {**nothing, "reason": f"{'documented' if np.ptp(documented) == 0 else 'generated'} share does not vary"}
+        return {
+            **undefined,
+            "reason": f"{'documented' if np.ptp(documented) == 0 else 'generated'} share does not vary",
+        }
     result = stats.pearsonr(documented, generated)
     r = float(result.statistic)
     low = high = float("nan")
     if documented.size > 3 and abs(r) < 1:
-        half = 1.959963984540054 / np.sqrt(documented.size - 3)
-        low, high = float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
+        interval = result.confidence_interval(0.95)
+        low, high = float(interval.low), float(interval.high)
     rho = float(stats.spearmanr(documented, generated).statistic)
     return {"r": r, "p": float(result.pvalue), "low": low, "high": high, "spearman": rho, "reason": ""}
 

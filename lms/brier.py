@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 
 def option_probabilities(log_likelihoods: Sequence[float]) -> NDArray[np.float64]:
@@ -17,8 +18,7 @@ def option_probabilities(log_likelihoods: Sequence[float]) -> NDArray[np.float64
     values = np.asarray(log_likelihoods, dtype=np.float64)
     if values.size == 0 or np.isnan(values).any() or not np.isfinite(values.max()):
         raise ValueError(f"option log-likelihoods must hold a finite largest value and no NaN: {values.tolist()}")
-    weights = np.exp(values - values.max())
-    return weights / weights.sum()
+    return np.asarray(softmax(values), dtype=np.float64)
 
 
 def item_brier_score(log_likelihoods: Sequence[float], right: int) -> float:

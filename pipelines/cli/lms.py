@@ -1,8 +1,10 @@
 """`foretell lms`: look at language models token by token and text by text. Token losses of checkpoints and their
 trends, texts that one model prefers over another, and MAUVE. Commands rather than pipeline stages: which models and
-which text is a question of the moment, and no number of the predictors depends on the answer.
+which text is a question of the moment, and no number of the predictors depends on the answer. These commands name their
+models by a YAML list of pinned checkpoints (docs/sequence.md).
 
-Every command names its models by a YAML list of pinned checkpoints (docs/sequence.md).
+Two more belong to the stages of the language models: `regenerate` spreads their GPU work over a cluster, `agree`
+compares the labels of two annotators, for example a person and the domain classifier.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from foretell.errors import ConfigError, DataError
 from pipelines.paths import SEQUENCE, UNFINISHED
 
 app = typer.Typer(help="Language models, token by token and text by text.", no_args_is_help=True)
@@ -150,3 +153,46 @@ def mauve(
         print("  empty texts left out: " + ", ".join(f"{count} of {name}" for name, count in empty.items()))
     if min(score.n_p, score.n_q) < 1000:
         print("  fewer than 1,000 texts a side: the score depends on their number; compare equal numbers only")
+
+
+@app.command()
+def regenerate() -> None:
+    """Score and sample every model of `record.regenerate`, spread over the cluster that params.yaml names.
+
+    Fills the folder of unfinished work (.progress/language_models, on a disk that all workers share); `dvc repro`
+    afterwards finds the work done and puts it together."""
+    from lms.record import make_records
+    from lms.spread import gpu_client, regeneration_tasks, spread, spread_on_this_machine
+    from pipelines.params import load_params
+    from pipelines.stage import stage_lock
+
+    params = load_params()
+    tasks = regeneration_tasks(make_records(params.record), params.score, params.sample)
+    if not tasks:
+        raise ConfigError("record.regenerate is empty: there is nothing to regenerate.")
+    with stage_lock("regenerate"):
+        if params.parallel.backend == "dask":
+            with gpu_client(params.parallel.scheduler, params.parallel.workers) as client:
+                outcomes = spread(tasks, UNFINISHED, client)
+        else:
+            outcomes = spread_on_this_machine(tasks, UNFINISHED)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        typer.echo(f"{outcome.key}: {outcome.error}", err=True)
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} done; `dvc repro` puts them together, then `dvc push`")
+    if failed:
+        raise DataError(f"{len(failed)} of {len(outcomes)} tasks failed; run this again for them alone.")
+
+
+@app.command()
+def agree(
+    first: Annotated[Path, typer.Argument(help="CSV with the columns index and label, for example a person's")],
+    second: Annotated[Path, typer.Argument(help="the same of another annotator, for example the classifier")],
+) -> None:
+    """How far two labelings of the same texts agree: absolute agreement and Cohen's kappa, overall and per label."""
+    from features.agreement import agreement, agreement_markdown, paired_labels, read_labels
+
+    first_labels, second_labels, unpaired = paired_labels(read_labels(first), read_labels(second))
+    print(agreement_markdown(agreement(first_labels, second_labels)), end="")
+    if unpaired:
+        print(f"\nIn one file only, not compared ({len(unpaired)}): {', '.join(unpaired[:20])}")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from foretell.errors import ConfigError
 from lms.checkpoints import read_checkpoints
 from pipelines.cli.lms import app as lms
 from pipelines.cli.main import app
 
-TEXT = Path(__file__).parents[2] / "fixtures" / "tiny_text.txt"
+ROOT = Path(__file__).parents[3]
+TEXT = ROOT / "tests" / "fixtures" / "tiny_text.txt"
 
 
 def _ask(*words: str) -> Result:
@@ -76,3 +79,19 @@ def test_the_pages_python_prints_what_it_says(capsys: pytest.CaptureFixture[str]
     known = {command.name or "" for command in lms.registered_commands}
     named = set(re.findall(r"foretell lms ([a-z-]+)", page))
     assert named <= known | {function.callback.__name__ for function in lms.registered_commands if function.callback}
+
+
+def test_agree_compares_two_labelings(tmp_path: Path) -> None:
+    person, classifier = tmp_path / "person.csv", tmp_path / "classifier.csv"
+    person.write_text("index,label\n1,web\n2,code\n3,books\n")
+    classifier.write_text("index,label\n1,web\n2,code\n4,web\n")
+    compared = _ask("agree", str(person), str(classifier))
+    assert "Absolute agreement 100.0 %, Cohen's kappa 1.000 on 2 texts" in compared.output
+    assert "In one file only, not compared (2): 3, 4" in compared.output
+
+
+def test_regenerate_with_nothing_listed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="there is nothing to regenerate"):
+        _ask("regenerate")

@@ -161,7 +161,7 @@ def test_a_changed_record_makes_its_own_stages_again(
     everything = {f"{job}@{record.slug}" for job in JOBS for record in tiny_records}
 
     # The GPU work first, spread over tasks, as on a cluster; the stages then only put it together.
-    spread = repository.run("python", "-m", "pipelines.regenerate")
+    spread = repository.run("python", "-m", "pipelines.cli", "lms", "regenerate")
     assert "4 of 4 done" in spread.stdout
     ran, done = repository.repro()
     assert ran == everything | {"record", "gather"}
