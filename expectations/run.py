@@ -65,10 +65,10 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
                 problems.append(Problem(name, "", "", f"a readable {path}", message))
                 continue
             suite = suite_for(table, model_ids)
-            found = _check(context, suite, text)
-            problems += found
+            failures = _check(context, suite, text)
+            problems += failures
             rules = len(suite.on_text) + len(suite.on_numbers)
-            summary[name] = {"rows": len(text), "rules": rules, "problems": len(found)}
+            summary[name] = {"rows": len(text), "rules": rules, "problems": len(failures)}
         if docs is not None:
             _build_docs(context, docs)
     return Report(problems, {"tables": summary, "problems": len(problems)})
@@ -128,17 +128,17 @@ def _problems(suite: Suite, outcome: Any) -> list[Problem]:
         observed = (outcome.result or {}).get("observed_value", outcome.exception_info)
         return [Problem(suite.table.name, "", column, rule, str(observed))]
     shown = config.meta.get("column", column)
-    found = []
+    problems = []
     for offender in offenders:
         row = " / ".join(_shown(offender[key]) for key in suite.table.key)
-        found.append(Problem(suite.table.name, row, shown, rule, _shown(offender.get(column, ""))))
-    return _once_per_value(found) if config.meta.get("once_per_value") else list(dict.fromkeys(found))
+        problems.append(Problem(suite.table.name, row, shown, rule, _shown(offender.get(column, ""))))
+    return _once_per_value(problems) if config.meta.get("once_per_value") else list(dict.fromkeys(problems))
 
 
-def _once_per_value(found: list[Problem]) -> list[Problem]:
+def _once_per_value(problems: list[Problem]) -> list[Problem]:
     """One problem per offending value, with its first row: a model that is missing breaks hundreds of score rows."""
     rows: dict[str, list[Problem]] = {}
-    for problem in found:
+    for problem in problems:
         rows.setdefault(problem.value, []).append(problem)
     more = {value: f" and {len(same) - 1} more rows" if len(same) > 1 else "" for value, same in rows.items()}
     return [replace(same[0], row=same[0].row + more[value]) for value, same in rows.items()]

@@ -235,13 +235,15 @@ def _activation(raw: str, gated: bool) -> str:
 
 def _refuse_uncounted(config: Mapping[str, Any], config_class: str) -> None:
     """Variants whose parameters features/architecture.py does not count."""
-    found = [name for name in ("mlp_bias", "num_local_experts", "n_routed_experts") if config.get(name)]
-    found += ["attention_bias"] * bool(config.get("attention_bias") and config_class in ("LlamaConfig", "OlmoConfig"))
-    found += ["qk_layernorm"] if config.get("qk_layernorm") else []
-    found += ["new_decoder_architecture"] if config.get("new_decoder_architecture") else []
-    found += ["enable_bias: false"] if config.get("enable_bias") is False else []
-    if found:
-        raise DataError(f"config.json: {', '.join(found)}: parameters of this variant cannot be counted yet")
+    uncounted = [name for name in ("mlp_bias", "num_local_experts", "n_routed_experts") if config.get(name)]
+    uncounted += ["attention_bias"] * bool(
+        config.get("attention_bias") and config_class in ("LlamaConfig", "OlmoConfig")
+    )
+    uncounted += ["qk_layernorm"] if config.get("qk_layernorm") else []
+    uncounted += ["new_decoder_architecture"] if config.get("new_decoder_architecture") else []
+    uncounted += ["enable_bias: false"] if config.get("enable_bias") is False else []
+    if uncounted:
+        raise DataError(f"config.json: {', '.join(uncounted)}: parameters of this variant cannot be counted yet")
 
 
 def _first(config: Mapping[str, Any], names: tuple[str, ...]) -> Any:

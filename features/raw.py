@@ -42,13 +42,13 @@ def read_text(table: Table, root: Path = Path()) -> pd.DataFrame:
     return frame
 
 
-def check_columns(table: Table, found: list[str]) -> None:
-    """Raise DataError unless `found` are the schema's columns; the message names what is missing and unknown."""
-    missing = [name for name in table.names if name not in found]
-    unknown = [name for name in found if name not in table.names]
-    if missing or unknown or len(found) != len(table.names):
+def check_columns(table: Table, columns: list[str]) -> None:
+    """Raise DataError unless `columns` are the schema's columns; the message names what is missing and unknown."""
+    missing = [name for name in table.names if name not in columns]
+    unknown = [name for name in columns if name not in table.names]
+    if missing or unknown or len(columns) != len(table.names):
         parts = [f"missing columns {missing}"] * bool(missing) + [f"unknown columns {unknown}"] * bool(unknown)
-        parts = parts or [f"{len(found)} columns where {len(table.names)} are expected"]
+        parts = parts or [f"{len(columns)} columns where {len(table.names)} are expected"]
         raise DataError(f"{table.path}: {'; '.join(parts)}; expected exactly {', '.join(table.names)}")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.catalogue import FEATURES, View
-from features.lineage import LINEAGE_COLUMNS
+from features.regenerated import LINEAGE_COLUMNS
 from features.schema import BENCHMARKS, GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, Benchmark
 
 INPUTS = (MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, GENERATIONS)

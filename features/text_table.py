@@ -131,7 +131,7 @@ def feature_row(
     numbers: Sequence[Mapping[str, float]], languages: Sequence[str | None], domains: Sequence[str | None]
 ) -> FeatureRow:
     """One row from all generations of a model: `numbers` as text_numbers and, where parsed, parse_numbers give them
-    (plus `educational_score`), `languages` as ISO 639-1 codes and `domains` as labels, one entry a generation, None
+    (plus `educational_score`), `languages` as ISO 639-1 codes and `domains` as labels, one entry per generation, None
     where no detector or classifier ran.
 
     Keyword frequencies are pooled: occurrences in all generations per 100,000 characters of them (`*_ratio`), and per
@@ -156,8 +156,10 @@ def feature_row(
     shares, outside = domain_shares(label for label in domains if label is not None)
     values |= shares
     if np.isnan(shares["pct_generated_web"]):
-        asked = any(label is not None for label in domains)
-        not_computed["pct_generated_*"] = "no generation belongs to a domain" if asked else "no domain classifier ran"
+        classified = any(label is not None for label in domains)
+        not_computed["pct_generated_*"] = (
+            "no generation belongs to a domain" if classified else "no domain classifier ran"
+        )
 
     values |= _keyword_frequencies(numbers)
     counts = {"n_generations": len(numbers), "n_parsed": sum("n_sentences" in n for n in numbers)}

@@ -27,10 +27,10 @@ def source_files(root: Path, modules: Collection[str], leave_out: Collection[str
         if not file.endswith(".py"):
             continue
         for path in _named_by(root, root / file):
-            found = path.relative_to(root).as_posix()
-            if found not in reached and found not in leave_out:
-                reached.add(found)
-                todo.append(found)
+            name = path.relative_to(root).as_posix()
+            if name not in reached and name not in leave_out:
+                reached.add(name)
+                todo.append(name)
     return {file for file in reached - set(leave_out) if not only_a_docstring(root / file)}
 
 
@@ -62,7 +62,8 @@ def _named_by(root: Path, path: Path) -> Iterator[Path]:
             else:
                 _require_not_lazy(root, dotted, name, path)
     for file in files:
-        yield from (found for found in [file] if found.exists() and found.is_relative_to(root))
+        if file.exists() and file.is_relative_to(root):
+            yield file
 
 
 def _is_module(root: Path, module: str) -> bool:
@@ -110,7 +111,7 @@ def _references(path: Path, modified: int) -> tuple[list[tuple[int, str, list[st
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp | ast.Call)]
     inner = {id(node.left) for node in nodes if isinstance(node, ast.BinOp)}  # `a / "b"` of `a / "b" / "c"`
     paths = (_path_of(node, path, assigned) for node in nodes if id(node) not in inner)
-    return imports, [found for found in paths if found is not None and found != path]
+    return imports, [file for file in paths if file is not None and file != path]
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:

@@ -48,12 +48,14 @@ def _task_configuration(task: str, common: dict[str, Any], entry: dict[str, Any]
 @functools.lru_cache(maxsize=1)
 def load_benchmarks() -> dict[str, Benchmark]:
     """All benchmarks by name, read from the files in `lms/tasks/` (YAML 1.2: "No" stays a word)."""
-    found = {}
+    benchmarks = {}
     for path in sorted(TASKS_FOLDER.glob("*.yaml")):
         common = YAML(typ="safe").load(path)
         tasks = {task: _task_configuration(task, common, entry) for task, entry in common["tasks"].items()}
-        found[common["benchmark"]] = Benchmark(common["benchmark"], tuple(common["n_shot"]), common["metric"], tasks)
-    return found
+        benchmarks[common["benchmark"]] = Benchmark(
+            common["benchmark"], tuple(common["n_shot"]), common["metric"], tasks
+        )
+    return benchmarks
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ def read_checkpoints(path: Path) -> list[Checkpoint]:
 
 def find_checkpoint(checkpoints: list[Checkpoint], name: str) -> Checkpoint:
     """The checkpoint called `name`: `model@step`, or `model` where that is unique. Raises ConfigError otherwise."""
-    found = [checkpoint for checkpoint in checkpoints if name in (checkpoint.name, checkpoint.model)]
-    if len(found) != 1:
-        raise ConfigError(f"{name!r}: {len(found)} checkpoints; known: {', '.join(item.name for item in checkpoints)}")
-    return found[0]
+    matches = [checkpoint for checkpoint in checkpoints if name in (checkpoint.name, checkpoint.model)]
+    if len(matches) != 1:
+        raise ConfigError(
+            f"{name!r}: {len(matches)} checkpoints; known: {', '.join(item.name for item in checkpoints)}"
+        )
+    return matches[0]

@@ -111,25 +111,26 @@ def _ends(loaded: LoadedModel) -> set[int]:
     return ends
 
 
-def require_shared_tokenizer(one: LoadedModel, other: LoadedModel, names: tuple[str, str]) -> int:
+def require_shared_tokenizer(first: LoadedModel, second: LoadedModel, names: tuple[str, str]) -> int:
     """Size of the vocabulary the two models share, as tokens 0..n-1. A model may have more rows of logits than its
     tokenizer has tokens (padding, which differs by size within a suite); those rows are left out.
 
     Raises ConfigError if a token stands for another string, the texts begin or end with other tokens, or a model has
     fewer rows of logits than there are tokens: probabilities of different things cannot be divided.
     """
-    mine, theirs = one.tokenizer.get_vocab(), other.tokenizer.get_vocab()
-    if mine != theirs:
-        differ = sorted(token for token in mine.keys() | theirs.keys() if mine.get(token) != theirs.get(token))
+    vocabulary, other_vocabulary = first.tokenizer.get_vocab(), second.tokenizer.get_vocab()
+    if vocabulary != other_vocabulary:
+        tokens = vocabulary.keys() | other_vocabulary.keys()
+        differ = sorted(token for token in tokens if vocabulary.get(token) != other_vocabulary.get(token))
         raise ConfigError(
-            f"{names[0]} and {names[1]} do not share a tokenizer: {len(mine)} and {len(theirs)} tokens, {len(differ)} "
-            f"differ ({', '.join(repr(token) for token in differ[:5])}); take two models of one suite"
+            f"{names[0]} and {names[1]} do not share a tokenizer: {len(vocabulary)} and {len(other_vocabulary)} tokens, "
+            f"{len(differ)} differ ({', '.join(repr(token) for token in differ[:5])}); take two models of one suite"
         )
-    marks = [(first_token(item.tokenizer, item.model.config), sorted(_ends(item))) for item in (one, other)]
+    marks = [(first_token(item.tokenizer, item.model.config), sorted(_ends(item))) for item in (first, second)]
     if marks[0] != marks[1]:
         raise ConfigError(f"{names[0]} and {names[1]} begin and end texts with other tokens: {marks[0]}, {marks[1]}")
-    size = max(mine.values()) + 1
-    for item, name in ((one, names[0]), (other, names[1])):
+    size = max(vocabulary.values()) + 1
+    for item, name in ((first, names[0]), (second, names[1])):
         rows = item.model.get_output_embeddings().weight.shape[0]
         if rows < size:
             raise ConfigError(f"{name} has {rows} rows of logits for {size} tokens; is it this tokenizer's model?")
@@ -251,8 +252,8 @@ def contrast_models(
             if sampler is None:
                 models = (load_model(preferred.record, device), load_model(other.record, device))
                 sampler = ContrastSampler(*models, (model_key(preferred.record), model_key(other.record)), settings)
-            found = sampler.texts(range(start, min(start + settings.batch_size, settings.n_texts)))
-            lines = "".join(json.dumps(asdict(text), ensure_ascii=False) + "\n" for text in found)
+            drawn = sampler.texts(range(start, min(start + settings.batch_size, settings.n_texts)))
+            lines = "".join(json.dumps(asdict(text), ensure_ascii=False) + "\n" for text in drawn)
             write_once(shard, lines.encode())
             say(f"contrast {preferred.name} over {other.name}: shard {number + 1}/{len(starts)}")
         # Of bytes: a text may hold U+2028 and others, which only `str` takes for the end of a line.

@@ -66,7 +66,7 @@ def logiqa2_prompt(doc: Document) -> str:
 
 def mathqa_options(doc: Document) -> list[str]:
     """The five options of "a ) 38 , b ) 27.675 , c ) 30 , d ) data inadequate , e ) none of these"."""
-    return [found[4:].rstrip(" ,") for found in re.findall(r"[abcd] \) .*?, |e \) .*?$", doc["options"])]
+    return [option[4:].rstrip(" ,") for option in re.findall(r"[abcd] \) .*?, |e \) .*?$", doc["options"])]
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

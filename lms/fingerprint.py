@@ -55,7 +55,7 @@ def code_hashes(*modules: str) -> dict[str, str]:
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    return sorted(found for found in path.rglob("*") if found.is_file() and "__pycache__" not in found.parts)
+    return sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
 def lineage_text(record: Record, job: str, fingerprint: str, backend: str, environment: Mapping[str, str]) -> str:

@@ -66,10 +66,10 @@ def text_features(loaded: LoadedModel, texts: Sequence[str], max_tokens: int = 0
             )
         last = outcome.last_hidden_state.float().cpu()
         features.append(last[torch.arange(len(batch)), lengths - 1].numpy())
-    found = np.concatenate(features)
-    if not np.isfinite(found).all():
+    states = np.concatenate(features)
+    if not np.isfinite(states).all():
         raise DataError("MAUVE: the model gives hidden states that are not finite; load it in float32")
-    return found
+    return states
 
 
 def mauve_score(

@@ -124,18 +124,18 @@ def reduce_results(
             continue
         metric = load_benchmarks()[benchmark_name].metric
         for wanted in (metric, *_SECONDARY.get(benchmark_name, ())):
-            found = _harness_value(values, wanted)
-            reason = "" if found else f"the results hold no {wanted} for this task"
+            score_and_stderr = _harness_value(values, wanted)
+            reason = "" if score_and_stderr else f"the results hold no {wanted} for this task"
             if wanted == "brier_score" and samples.get(task):
                 try:
-                    found, reason = _brier(samples[task]), ""
+                    score_and_stderr, reason = _brier(samples[task]), ""
                 except ValueError as error:
-                    found, reason = None, str(error)
-            if found is None and wanted != metric:
+                    score_and_stderr, reason = None, str(error)
+            if score_and_stderr is None and wanted != metric:
                 continue
-            score, stderr = found or (math.nan, math.nan)
-            if found and not math.isfinite(score):
-                score, stderr, reason = math.nan, math.nan, f"the harness returned {found[0]}"
+            score, stderr = score_and_stderr or (math.nan, math.nan)
+            if score_and_stderr and not math.isfinite(score):
+                score, stderr, reason = math.nan, math.nan, f"the harness returned {score_and_stderr[0]}"
             rows.append(ScoreRow(model_id, benchmark_name, task, n_shot, wanted, score, stderr, reason))
     return rows, left_out
 
@@ -164,12 +164,12 @@ def _model_arguments(config: Mapping[str, Any]) -> dict[str, str]:
 def _samples_beside(path: Path, tasks: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     # The harness writes results_<date>.json and, with --log_samples, samples_<task>_<same date>.jsonl.
     date = path.stem.removeprefix("results_")
-    found = {}
+    samples = {}
     for task in tasks:
         file = path.with_name(f"samples_{task}_{date}.jsonl")
         if file.is_file():
-            found[task] = [json.loads(line) for line in file.read_bytes().splitlines() if line]
-    return found
+            samples[task] = [json.loads(line) for line in file.read_bytes().splitlines() if line]
+    return samples
 
 
 def read_harness_results(path: Path, model_id: str | None = None) -> HarnessImport:

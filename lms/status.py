@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.lineage import model_states, read_lineage
+from features.regenerated import model_states, read_lineage
 from lms.record import make_records
 from lms.sample import sample_fingerprint
 from lms.score import score_fingerprint
@@ -28,10 +28,11 @@ def language_model_states(
     `lineage` is the folder of the lineage files, `<slug>.<job>.json`.
     """
     expected: dict[tuple[str, str], str] = {}
-    for one in make_records(record):
-        expected[one.model_id, "score"] = score_fingerprint(one, score)
-        expected[one.model_id, "sample"] = sample_fingerprint(one, sample)
-        expected[one.model_id, "tag"] = tag_fingerprint(sample_fingerprint(one, sample), tag)
-    found = [read_lineage(path) for job in ("score", "sample", "tag") for path in sorted(lineage.glob(f"*.{job}.json"))]
-    made = {(str(one["model_id"]), str(one["job"])): str(one["fingerprint"]) for one in found}
+    for model in make_records(record):
+        expected[model.model_id, "score"] = score_fingerprint(model, score)
+        expected[model.model_id, "sample"] = sample_fingerprint(model, sample)
+        expected[model.model_id, "tag"] = tag_fingerprint(sample_fingerprint(model, sample), tag)
+    paths = (path for job in ("score", "sample", "tag") for path in sorted(lineage.glob(f"*.{job}.json")))
+    finished = [read_lineage(path) for path in paths]
+    made = {(str(job["model_id"]), str(job["job"])): str(job["fingerprint"]) for job in finished}
     return model_states(model_ids, expected, made)

@@ -81,7 +81,7 @@ def tag_generations(
     - `output` (.csv): one row: model_id, the generation features, counts of generations used and left out, who tagged,
       and the reasons for what is empty;
     - `left_out/<name of output>` beside it: each generation that a feature group leaves out, with the reason;
-    - in `work`: one file a shard, taken up again where shard and taggers are unchanged.
+    - in `work`: one file per shard, taken up again where shard and taggers are unchanged.
 
     `say` is told the cost ahead and each shard's progress. Raises DataError where the generations are not complete or a
     line is not what the sampler writes."""

@@ -69,15 +69,15 @@ def windows(n_tokens: int, context: int, stride: int) -> list[Window]:
         raise ConfigError(f"stride {stride} with a context of {context} tokens: expected 1 <= stride <= context")
     if n_tokens < 1:
         return []
-    found = [Window(0, min(context, n_tokens), 0)]
-    while found[-1].end < n_tokens:
-        end = min(found[-1].end + stride, n_tokens)
-        found.append(Window(end - context, end, found[-1].end))
-    return found
+    windows = [Window(0, min(context, n_tokens), 0)]
+    while windows[-1].end < n_tokens:
+        end = min(windows[-1].end + stride, n_tokens)
+        windows.append(Window(end - context, end, windows[-1].end))
+    return windows
 
 
 def read_texts(path: Path, allow_empty: bool = False) -> list[str]:
-    """The texts of `path`: of `.jsonl`, one a line, a JSON string or an object with `text`; of any other name, the
+    """The texts of `path`: of `.jsonl`, one per line, a JSON string or an object with `text`; of any other name, the
     whole file as one UTF-8 text. Raises DataError on a missing file or one without texts, a line that is neither, and
     unless `allow_empty` on an empty text."""
     try:

@@ -42,14 +42,14 @@ def _snapshot(record: Record) -> Path:
     # No *.py: a model's own code is not even downloaded. What is here already is used, also offline.
     patterns = _FILES + (_UNSAFE_FILES if record.unsafe_weights else [])
     try:
-        found = snapshot_download(record.location, revision=record.revision, allow_patterns=patterns)
+        folder = snapshot_download(record.location, revision=record.revision, allow_patterns=patterns)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ConfigError(
             f"{record.slug}: {record.location} at {record.revision} cannot be fetched ({reason}); is the "
             "commit right, the network there, and access granted where the repository asks for it?"
         ) from error
-    return Path(found)
+    return Path(folder)
 
 
 def fetch_weights(record: Record) -> Path:
@@ -63,10 +63,10 @@ def fetch_weights(record: Record) -> Path:
     folder = local_folder(record)
     if folder is None:
         raise DataError(f"record {record.slug}: no folder {record.location}; put the weights there or change path.")
-    found = weights_sha256(folder, record.unsafe_weights)
-    if found != record.revision:
+    digest = weights_sha256(folder, record.unsafe_weights)
+    if digest != record.revision:
         raise DataError(
-            f"record {record.slug}: the files in {folder} hash to {found}, the record pins {record.revision}; "
+            f"record {record.slug}: the files in {folder} hash to {digest}, the record pins {record.revision}; "
             f"restore the files, or pin the new ones in record.weights.{record.slug}.revision."
         )
     return folder

@@ -43,10 +43,10 @@ GPU_SCRIPTS = (
 
 def stage_script(command: str) -> str:
     """The module that a stage's command runs: `python3 -m pipelines.stages.fit ${item.benchmark}`."""
-    found = re.search(r"-m (pipelines\.stages\.\w+)", command)
-    if found is None:
+    match = re.search(r"-m (pipelines\.stages\.\w+)", command)
+    if match is None:
         raise ValueError(f"dvc.yaml: cmd: {command!r} runs no module of pipelines.stages")
-    return found[1]
+    return match[1]
 
 
 def code_dependencies(root: Path, stage: str, command: str) -> list[str]:

@@ -70,6 +70,6 @@ GENERATIONS = Table(
     RAW / "generations.csv",
     ("model_id",),
     (text("model_id", "language model"), *GENERATION_COLUMNS),
-    "Statistics of unprompted generations, one row a model; empty = not computed.",
+    "Statistics of unprompted generations, one row per model; empty = not computed.",
     references=(("model_id", "models"),),
 )

@@ -35,7 +35,7 @@ def pin(folder: Annotated[Path, typer.Argument(help="a local model: safetensors,
 @app.command("token-losses")
 def losses(
     models: Models,
-    text: Annotated[Path, typer.Option(help=".jsonl (a text a line), or one text as plain UTF-8")],
+    text: Annotated[Path, typer.Option(help=".jsonl (one text per line), or one text as plain UTF-8")],
     out: Annotated[Path, typer.Option(help="the table (Parquet)")] = SEQUENCE / "token_losses.parquet",
     context: Annotated[int, typer.Option(help="tokens a model sees at once; 0: its own longest", min=0)] = 0,
     stride: Annotated[int, typer.Option(help="tokens a window moves on; 0: half the context", min=0)] = 0,
@@ -68,7 +68,7 @@ def trends(
     from pipelines.files import read_parquet, write_csv
 
     losses = read_parquet(table, "foretell lms token-losses")
-    found = []
+    tables = []
     for model in sorted(losses.model.unique()):
         matrix = loss_matrix(losses, model)
         classes = classify_trends(matrix.steps, matrix.losses_nats, skip_fraction, alpha)
@@ -78,12 +78,12 @@ def trends(
             q_value=classes.q_value,
             trend=classes.trend,
         )
-        found.append(rows)
+        tables.append(rows)
         shares = classes.shares()
         print(f"{model}: " + ", ".join(f"{trend} {shares[trend]:.1%}" for trend in TRENDS))
         commonest = rows[rows.trend == STAGNATED].token.value_counts().head(8)
         print(f"  stagnated most often: {' '.join(repr(token) for token in commonest.index)}")
-    write_csv(out, pd.concat(found, ignore_index=True), ["model", "text_index", "position"])
+    write_csv(out, pd.concat(tables, ignore_index=True), ["model", "text_index", "position"])
     print(f"trends of every token in {out}")
 
 

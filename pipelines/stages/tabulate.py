@@ -6,13 +6,13 @@ benchmark only), encoding.json and left_out.csv (every model not used, with the 
 """
 
 from features.encoding import encoding_of
-from features.lineage import (
+from features.raw import read_raw
+from features.regenerated import (
     merge_generation_features,
     merge_scores,
     read_regenerated_features,
     read_regenerated_scores,
 )
-from features.raw import read_raw
 from features.tabulate import INPUTS, tabulate
 from pipelines.files import write_csv, write_json, write_parquet
 from pipelines.params import load_params

@@ -60,6 +60,7 @@ atexit.register(save)
 
 # Read or written by a stage and no dependency or output of it, with the reason.
 NO_DEPENDENCY = {
+    ".git": "the commit that MLflow notes beside a run",
     "params.yaml": "its values are dependencies themselves",
     ".locks/": "one run at a time",
     ".progress/": "finished steps of an interrupted run",
@@ -161,7 +162,8 @@ def project_path(path: Path, root: Path) -> str:
             inside = path.relative_to(base)
             temporary = inside.name.startswith(".") and inside.suffix == ".tmp"
             installed = ".venv" in inside.parts or inside.name.startswith("__editable__")  # pip's own finder
-            if temporary or installed or path.is_dir():
+            # A name without a file was opened in vain, or relative to a folder that was being removed.
+            if temporary or installed or not path.is_file():
                 return ""
             if inside.suffix == ".pyc" or "__pycache__" in inside.parts:
                 return (inside.parent.parent / f"{inside.name.split('.')[0]}.py").as_posix()

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from features.lineage import merge_scores, read_regenerated_scores
+from features.regenerated import merge_scores, read_regenerated_scores
 from features.schema import BENCHMARKS, SCORE_BOUNDS, SCORES
 from foretell.errors import ConfigError, DataError
 from lms.benchmarks import harness_configuration, score_units

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from features.lineage import (
+from features.regenerated import (
     LINEAGE_COLUMNS,
     merge_generation_features,
     merge_scores,
