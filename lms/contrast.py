@@ -121,10 +121,10 @@ def require_shared_tokenizer(first: LoadedModel, second: LoadedModel, names: tup
     vocabulary, other_vocabulary = first.tokenizer.get_vocab(), second.tokenizer.get_vocab()
     if vocabulary != other_vocabulary:
         tokens = vocabulary.keys() | other_vocabulary.keys()
-        differ = sorted(token for token in tokens if vocabulary.get(token) != other_vocabulary.get(token))
+        unequal = sorted(token for token in tokens if vocabulary.get(token) != other_vocabulary.get(token))
         raise ConfigError(
-            f"{names[0]} and {names[1]} do not share a tokenizer: {len(vocabulary)} and {len(other_vocabulary)} tokens, "
-            f"{len(differ)} differ ({', '.join(repr(token) for token in differ[:5])}); take two models of one suite"
+            f"{names[0]} and {names[1]} do not share a tokenizer: {len(vocabulary)} and {len(other_vocabulary)} "
+            f"tokens, {len(unequal)} differ ({', '.join(map(repr, unequal[:5]))}); take two models of one suite"
         )
     marks = [(first_token(item.tokenizer, item.model.config), sorted(_ends(item))) for item in (first, second)]
     if marks[0] != marks[1]:

@@ -103,7 +103,7 @@ class StanzaParser:
 def parse_each(
     parser: StanzaParser, texts: Sequence[str], languages: Sequence[str | None]
 ) -> list[ParsedDocument | str]:
-    """One entry per text: its parse, or why there is none ("empty", "unsupported language: fr", "parser failed: ...")."""
+    """One entry per text: its parse, or why it has none ("empty", "unsupported language: fr", "parser failed: ...")."""
     entries: list[ParsedDocument | str] = []
     for text, language in zip(texts, languages, strict=True):
         if not text.strip():

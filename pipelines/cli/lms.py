@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from foretell.errors import ConfigError, DataError
+from pipelines.boundary import LOG
 from pipelines.paths import SEQUENCE, UNFINISHED
 
 app = typer.Typer(help="Language models, token by token and text by text.", no_args_is_help=True)
@@ -178,7 +179,7 @@ def regenerate() -> None:
             outcomes = spread_on_this_machine(tasks, UNFINISHED)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
-        typer.echo(f"{outcome.key}: {outcome.error}", err=True)
+        LOG.error("%s: %s", outcome.key, outcome.error)
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} done; `dvc repro` puts them together, then `dvc push`")
     if failed:
         raise DataError(f"{len(failed)} of {len(outcomes)} tasks failed; run this again for them alone.")
