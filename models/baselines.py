@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import SCALE
+from foretell.arithmetic import least_squares, product
 from foretell.laws.benchmark import PowerLawOffset
 from models.catalogue import LOG_LINEAR, MEDIAN, POWER_LAW, Entry
 from models.task import Task
@@ -39,8 +40,7 @@ def median_fit_predict(train: Array, scores: Array, test: Array) -> Array:
 
 def log_linear_fit_predict(train: Array, scores: Array, test: Array) -> Array:
     """Least squares s = a + b log N + c log D: `train` [n, 2] and `test` [m, 2] hold (log N, log D)."""
-    coefficients, *_ = np.linalg.lstsq(_with_one(train), scores, rcond=None)
-    return _with_one(test) @ coefficients
+    return np.asarray(product(_with_one(test), least_squares(_with_one(train), scores)))
 
 
 def _with_one(rows: Array) -> Array:

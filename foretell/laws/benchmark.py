@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from foretell.arithmetic import exp, log
 from foretell.arrays import Floats, Indices
 from foretell.errors import DataError
 from foretell.laws.joint import KaplanLaw
@@ -50,13 +51,13 @@ class BenchmarkLaw:
         """Scores [n] at natural logarithms of parameters [n] and tokens [n]."""
         axes = np.stack([log_params, log_tokens], axis=1) - np.asarray(self.centre)
         log_odds = FORM.log_value(np.asarray(self.theta)[None], axes)[0]
-        share = 1 / (1 + np.exp(-np.clip(log_odds, -500, 500)))
+        share = 1 / (1 + exp(-np.clip(log_odds, -500, 500)))
         return self.best + (self.worst - self.best) * share
 
     def predict(self, params: Any, tokens: Any) -> Floats:
         """Scores at parameters and tokens (plain counts, one-dimensional); DataError on NaN, zero or scaled input."""
         n, d = np.atleast_1d(PARAMS.check(params)), np.atleast_1d(TOKENS.check(tokens))
-        return self.predict_log(np.log(n), np.log(d))
+        return self.predict_log(log(n), log(d))
 
     def constants(self) -> dict[str, float]:
         """Kaplan's constants of the odds of error: alpha_n, n_c (parameters), alpha_d, d_c (tokens). An exponent that
@@ -85,7 +86,7 @@ def fit_benchmark(
     """Fit one benchmark's law to models' `params`, `tokens` (plain counts) and `scores` (accuracy 0-1, or Brier 0-2
     with `lower_is_better`), one-dimensional and equally long. Raises DataError on unusable values or fewer than 6
     models."""
-    log_n, log_d = np.log(PARAMS.check(params)), np.log(TOKENS.check(tokens))
+    log_n, log_d = log(PARAMS.check(params)), log(TOKENS.check(tokens))
     y = _checked_scores(log_n, log_d, scores, lower_is_better)
     law = _fit(log_n[None], log_d[None], y[None], lower_is_better)[0]
     predicted = law.predict_log(log_n, log_d)
@@ -136,7 +137,7 @@ class PowerLawOffset:
         Brier scores 0-2 with `lower_is_better`. Raises DataError on values that are missing or not natural logarithms
         of a count."""
         log_n, log_d = np.asarray(log_n, dtype=float), np.asarray(log_d, dtype=float)
-        for name, values, low in (("log_n", log_n, np.log(PARAMS.low)), ("log_d", log_d, np.log(TOKENS.low / 1e9))):
+        for name, values, low in (("log_n", log_n, log(PARAMS.low)), ("log_d", log_d, log(TOKENS.low / 1e9))):
             wrong = ~(values >= low)
             if wrong.any():
                 i = int(np.argmax(wrong))
@@ -204,7 +205,7 @@ def _fit_between(log_n: Floats, log_d: Floats, y: Floats, best: float, worst: Fl
     centre = axes.mean(axis=1)
     x = axes - centre[:, None]
     share = np.clip((y - best) / (worst - best)[:, None], SMALLEST_ERROR, 1 - SMALLEST_ERROR)
-    target = np.log(share / (1 - share))
+    target = log(share / (1 - share))
     starts = np.concatenate([_starts(own_x, own_target) for own_x, own_target in zip(x, target, strict=True)])
     found = minimise_huber(
         FORM,

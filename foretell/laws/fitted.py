@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from foretell.arithmetic import exp, log
 from foretell.arrays import Floats, same_length
 from foretell.errors import DataError
 from foretell.laws.law import Law
@@ -89,7 +90,7 @@ class LawFit(Generic[L]):
             # each replicate is repeated so that the residuals' tails are drawn evenly, not by luck
             values = np.repeat(values, 10, axis=0)
             values = values + rng.choice(self.residuals, size=values.shape) * np.sqrt(n / (n - p))
-        low, high = np.exp(percentiles(values, level))
+        low, high = exp(percentiles(values, level))
         return Band(self.law.value(*checked), low.reshape(shape)[()], high.reshape(shape)[()])
 
     def report(self, level: float = 0.95) -> dict[str, Any]:
@@ -135,8 +136,8 @@ def check_identifiable(law: type[Law], axes: Sequence[Floats]) -> None:
                 f"{quantity.unit}); expected at least {need:g} to identify an exponent."
             )
     if len(axes) == 2:
-        first, second = (np.log(axis) - np.log(axis).mean() for axis in axes)
-        slope = float(first @ second / (first @ first))
+        first, second = (log(axis) - log(axis).mean() for axis in axes)
+        slope = float((first * second).sum() / (first**2).sum())
         leftover = float(np.std(second - slope * first))
         if leftover < MIN_RATIO_SD:
             a, b = law.AXES[0].name, law.AXES[1].name
@@ -165,7 +166,7 @@ def fit_law(
     check_identifiable(law, axes)
     if n_bootstrap < 0 or not delta > 0:
         raise DataError(f"n_bootstrap = {n_bootstrap}, delta = {delta:g}; expected n_bootstrap >= 0 and delta > 0.")
-    form, y = law.FORM, np.log(response)
+    form, y = law.FORM, log(response)
     x = law._features(*axes)
     centre = x.mean(axis=0)
     centred = x - centre
@@ -262,4 +263,5 @@ def _condition(form: LogSumForm, theta: Floats, x: Floats) -> float:
         low, high = form.log_value(shifted, x)
         columns.append((high - low) / (2 * step))
     jacobian = np.stack(columns, axis=1)
-    return float(np.linalg.cond(jacobian / np.linalg.norm(jacobian, axis=0)) ** 2)
+    condition = np.linalg.cond(jacobian / np.linalg.norm(jacobian, axis=0)) ** 2
+    return float(f"{condition:.4g}")  # its further digits are the differences' own error

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from foretell.arithmetic import exp, log
 from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.laws.fitted import HUBER_DELTA, LawFit, fit_law
@@ -80,15 +81,15 @@ class ChinchillaLaw(JointLaw):
 
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
-        return np.concatenate([np.log(constants[:, :3]), constants[:, 3:]], axis=1)
+        return np.concatenate([log(constants[:, :3]), constants[:, 3:]], axis=1)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
-        return np.concatenate([np.exp(theta[:, :3]), theta[:, 3:]], axis=1)
+        return np.concatenate([exp(theta[:, :3]), theta[:, 3:]], axis=1)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.stack([np.zeros_like(axes[0]), np.log(axes[0]), np.log(axes[1])], axis=1)
+        return np.stack([np.zeros_like(axes[0]), log(axes[0]), log(axes[1])], axis=1)
 
     def compute_optimal_params(self, flops: Any) -> Floats:
         """N_opt = G (C/6)^(beta/(alpha+beta)), G = (alpha A / (beta B))^(1/(alpha+beta)). Hoffmann et al. 2022, eq.
@@ -138,16 +139,16 @@ class KaplanLaw(JointLaw):
     def _encode(cls, constants: Floats) -> Floats:
         alpha_n, n_c, alpha_d, d_c = constants.T
         ratio = alpha_n / alpha_d
-        return np.stack([ratio * np.log(n_c), np.log(d_c), ratio, alpha_d], axis=1)
+        return np.stack([ratio * log(n_c), log(d_c), ratio, alpha_d], axis=1)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
         scale_n, scale_d, ratio, outer = theta.T
-        return np.stack([ratio * outer, np.exp(scale_n / ratio), outer, np.exp(scale_d)], axis=1)
+        return np.stack([ratio * outer, exp(scale_n / ratio), outer, exp(scale_d)], axis=1)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.stack([np.log(axes[0]), np.log(axes[1])], axis=1)
+        return np.stack([log(axes[0]), log(axes[1])], axis=1)
 
     @property
     def params_law(self) -> ParamsLaw:
@@ -178,8 +179,8 @@ class KaplanLaw(JointLaw):
         """N_opt under 6 N D = C at convergence: setting d L/d log N = 0 gives N^(1+u) = u N_c^u C / (6 D_c) with
         u = alpha_N/alpha_D (from eq. 1.5; the paper's own optimum stops early and is `KaplanFrontier`)."""
         u = self.alpha_n / self.alpha_d
-        log_n = (np.log(u) + u * np.log(self.n_c) + np.log(FLOPS.check(flops) / (6 * self.d_c))) / (1 + u)
-        return np.exp(log_n)[()]
+        log_n = (log(u) + u * log(self.n_c) + log(FLOPS.check(flops) / (6 * self.d_c))) / (1 + u)
+        return exp(log_n)[()]
 
     def tokens_for_loss(self, params: Any, loss: Any) -> Floats:
         """D = D_c / (L^(1/alpha_D) - (N_c/N)^(alpha_N/alpha_D)), tokens. DataError where this size never gets there."""
@@ -215,15 +216,15 @@ class DataRequirement(Law):
 
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
-        return np.stack([np.log(constants[:, 0]), -constants[:, 1]], axis=1)
+        return np.stack([log(constants[:, 0]), -constants[:, 1]], axis=1)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
-        return np.stack([np.exp(theta[:, 0]), -theta[:, 1]], axis=1)
+        return np.stack([exp(theta[:, 0]), -theta[:, 1]], axis=1)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.log(axes[0])[:, None]
+        return log(axes[0])[:, None]
 
     def predict(self, params: Any) -> Floats:
         """Tokens that `params` parameters need to avoid overfitting."""

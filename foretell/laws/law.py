@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from foretell.arithmetic import exp
 from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.laws.logsum import LogSumForm
@@ -66,7 +67,7 @@ class Law:
         """Response at `axes`, broadcast against each other, without the checks of `predict` (for inner loops)."""
         shape = np.broadcast_shapes(*(np.shape(axis) for axis in axes))
         flat = [np.broadcast_to(np.asarray(axis, dtype=float), shape).ravel() for axis in axes]
-        value = np.exp(self.FORM.log_value(self._encode(self.constants()[None]), self._features(*flat))[0])
+        value = exp(self.FORM.log_value(self._encode(self.constants()[None]), self._features(*flat))[0])
         return value.reshape(shape)[()]
 
     def report(self) -> dict[str, dict[str, Any]]:

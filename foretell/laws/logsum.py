@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from foretell.arithmetic import exp, log, solve
 from foretell.arrays import Floats
 
 EXPONENT_GRID = (0.03, 0.08, 0.16, 0.3, 0.45, 0.7, 1.1)
@@ -66,11 +67,11 @@ class LogSumForm:
             top = terms[0]
             for term in terms[1:]:
                 top = np.maximum(top, term)
-            shares = [np.exp(term - top) for term in terms]
+            shares = [exp(term - top) for term in terms]
             total = shares[0].copy()
             for share in shares[1:]:
                 total += share
-            log_sum = top + np.log(total)
+            log_sum = top + log(total)
             for share in shares:
                 share /= total
         value = theta[:, -1, None] * log_sum if self.outer_fitted else log_sum
@@ -99,12 +100,12 @@ class LogSumForm:
         theta[:, self.n_terms : self.n_terms + fitted.shape[1]] = fitted
         if self.outer_fitted:
             theta[:, -1] = outer
-        basis = np.exp(np.stack(self.log_terms(theta, x), axis=2))  # amplitudes are 1 here
+        basis = exp(np.stack(self.log_terms(theta, x), axis=2))  # amplitudes are 1 here
         target = log_response[None, :] / outer[:, None]
-        scaled = basis * np.exp(-target)[:, :, None]  # relative residuals: the target becomes 1
+        scaled = basis * exp(-target)[:, :, None]  # relative residuals: the target becomes 1
         gram = np.einsum("cnk,cnl->ckl", scaled, scaled)
         ridge = 1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(self.n_terms)
-        amplitude = np.linalg.solve(gram + ridge, scaled.sum(axis=1)[:, :, None])[:, :, 0]
+        amplitude = solve(gram + ridge, scaled.sum(axis=1))
         floor = SMALLEST_SHARE / np.maximum(scaled.mean(axis=1), np.finfo(float).tiny)
-        theta[:, : self.n_terms] = np.log(np.maximum(amplitude, floor))
+        theta[:, : self.n_terms] = log(np.maximum(amplitude, floor))
         return theta

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from foretell.arithmetic import exp, solve
 from foretell.arrays import Floats
 from foretell.laws.logsum import LogSumForm
 
@@ -37,7 +38,7 @@ def _objective(
 ) -> Floats:
     value = form.log_value(theta, x)
     with np.errstate(over="ignore", invalid="ignore"):
-        residual = value - y if space == "log" else np.exp(value) - y
+        residual = value - y if space == "log" else exp(value) - y
         total = np.asarray((weights * huber(residual, delta)).sum(axis=1))
     return np.where(np.isfinite(total), total, np.inf)
 
@@ -48,7 +49,7 @@ def _derivatives(
     """Gradient [R, p], exact Hessian [R, p, p], and the reweighted least-squares diagonal [R, p] that scales
     damping."""
     value, shares, log_sum = form.evaluate(theta, x)
-    response = np.exp(value) if space == "linear" else None
+    response = exp(value) if space == "linear" else None
     residual = value - y if response is None else response - y
     size = np.abs(residual)
     score = weights * np.clip(residual, -delta, delta)
@@ -73,7 +74,7 @@ def _derivatives(
 
     gradient[:, :n_inner] = np.einsum("rpn,rn->rp", inner, slope * scale)
     coefficient = outer_curvature * scale**2 - slope * scale
-    hessian[:, :n_inner, :n_inner] = (inner * coefficient[:, None, :]) @ inner.transpose(0, 2, 1)
+    hessian[:, :n_inner, :n_inner] = np.einsum("rpn,rqn->rpq", inner * coefficient[:, None, :], inner)
     diagonal[:, :n_inner] = np.einsum("rpn,rpn,rn->rp", inner, inner, reweighted * scale**2)
     for k, share in enumerate(shares):  # the second derivative of a log-sum: sum_k p_k G_k G_k' - g g'
         pull = slope * scale * share
@@ -124,7 +125,7 @@ def _descend(
         root = np.sqrt(diagonal)
         scaled = hessian / (root[:, :, None] * root[:, None, :])
         scaled[:, index, index] += 1e-13
-        step = -np.linalg.solve(scaled, (gradient / root)[:, :, None])[:, :, 0] / root
+        step = -solve(scaled, gradient / root) / root
         descent = -(gradient * step).sum(axis=1)
         decrement[active] = np.abs(descent)
         trial = theta[active] + step

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from foretell.arithmetic import exp, log
 from foretell.arrays import Floats
 from foretell.laws.fitted import HUBER_DELTA, LawFit, fit_law
 from foretell.laws.law import Law, Parameter
@@ -23,15 +24,15 @@ class _PowerLaw(Law):
 
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
-        return np.stack([constants[:, 0] * np.log(constants[:, 1]), constants[:, 0]], axis=1)
+        return np.stack([constants[:, 0] * log(constants[:, 1]), constants[:, 0]], axis=1)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
-        return np.stack([theta[:, 1], np.exp(theta[:, 0] / theta[:, 1])], axis=1)
+        return np.stack([theta[:, 1], exp(theta[:, 0] / theta[:, 1])], axis=1)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.log(axes[0])[:, None]
+        return log(axes[0])[:, None]
 
     def _inverse(self, loss: Any) -> Floats:
         alpha, scale = self.constants()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from foretell.arithmetic import exp, log
 from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.laws.fitted import HUBER_DELTA, LawFit, fit_law
@@ -32,15 +33,15 @@ class BatchTradeoff(Law):
 
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
-        return np.log(constants)
+        return log(constants)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
-        return np.exp(theta)
+        return exp(theta)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.stack([np.zeros_like(axes[0]), np.log(axes[0])], axis=1)
+        return np.stack([np.zeros_like(axes[0]), log(axes[0])], axis=1)
 
     @property
     def critical_batch(self) -> float:
@@ -92,15 +93,15 @@ class CriticalBatchLaw(Law):
 
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
-        return np.stack([np.log(constants[:, 0]), 1 / constants[:, 1]], axis=1)
+        return np.stack([log(constants[:, 0]), 1 / constants[:, 1]], axis=1)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
-        return np.stack([np.exp(theta[:, 0]), 1 / theta[:, 1]], axis=1)
+        return np.stack([exp(theta[:, 0]), 1 / theta[:, 1]], axis=1)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.log(axes[0])[:, None]
+        return log(axes[0])[:, None]
 
     def predict(self, loss: Any) -> Floats:
         """Critical batch (tokens) at `loss` (nats per token)."""
@@ -144,16 +145,16 @@ class StepsLaw(Law):
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
         alpha_n, n_c, alpha_s, s_c = constants.T
-        return np.stack([alpha_n * np.log(n_c), alpha_s * np.log(s_c), alpha_n, alpha_s], axis=1)
+        return np.stack([alpha_n * log(n_c), alpha_s * log(s_c), alpha_n, alpha_s], axis=1)
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
         scale_n, scale_s, alpha_n, alpha_s = theta.T
-        return np.stack([alpha_n, np.exp(scale_n / alpha_n), alpha_s, np.exp(scale_s / alpha_s)], axis=1)
+        return np.stack([alpha_n, exp(scale_n / alpha_n), alpha_s, exp(scale_s / alpha_s)], axis=1)
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return np.stack([np.log(axes[0]), np.log(axes[1])], axis=1)
+        return np.stack([log(axes[0]), log(axes[1])], axis=1)
 
     def predict(self, params: Any, min_steps: Any) -> Floats:
         """Loss (nats per token) of `params` parameters after `min_steps` steps at a batch far above the critical
