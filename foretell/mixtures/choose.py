@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from foretell.arithmetic import exp, product
 from foretell.arrays import Floats, Indices, finite
 from foretell.errors import ConfigError, DataError
 from foretell.mixtures.constraints import MixtureLimits, minimise, nearest_mixture
@@ -64,14 +65,14 @@ def best_mixture(
         smooth = predictor
         w = minimise(
             allowed,
-            lambda w: float(_losses(smooth, w) @ v),
-            lambda w: np.asarray(v @ smooth.gradient(w)),
+            lambda w: float(product(_losses(smooth, w), v)),
+            lambda w: np.asarray(product(v, smooth.gradient(w))),
         )
     elif isinstance(predictor, TreeMixing):
         if not 1 <= n_averaged <= n_candidates:
             raise DataError(f"n_averaged {n_averaged} of {n_candidates} candidates; expected 1 up to all of them")
         drawn = draw_allowed(allowed, n_candidates, seed)
-        order = np.argsort(predictor.predict(drawn) @ v, kind="stable")
+        order = np.argsort(product(predictor.predict(drawn), v), kind="stable")
         w = drawn[order[:n_averaged]].mean(axis=0)
     else:
         raise ConfigError(f"predictor {predictor.name!r} cannot be optimised; expected linear, exponential or lightgbm")
@@ -88,8 +89,8 @@ def _importance(importance: ArrayLike) -> Floats:
 def _losses(predictor: LinearMixing | ExponentialMixing, w: Floats) -> Floats:
     """Predicted losses at w without rescaling it, so that SLSQP sees the function whose gradient it is given."""
     if isinstance(predictor, LinearMixing):
-        return np.asarray(predictor.coefficients @ w)
-    return np.asarray(predictor.floor_nats + np.exp(predictor.rates @ w))
+        return np.asarray(product(predictor.coefficients, w))
+    return np.asarray(predictor.floor_nats + exp(product(predictor.rates, w)))
 
 
 def evaluate_mixture(
@@ -97,7 +98,7 @@ def evaluate_mixture(
 ) -> MixtureChoice:
     """The loss that `predictor` gives a mixture (n_domains,), beside that of the limits' reference mix."""
     v = _importance(importance)
-    both = predictor.predict(checked_mixtures(np.stack([weights, allowed.reference]))) @ v
+    both = product(predictor.predict(checked_mixtures(np.stack([weights, allowed.reference]))), v)
     away = distance(allowed.kind, weights, allowed.reference)
     return MixtureChoice(np.asarray(weights), float(both[0]), float(both[1]), away)
 
@@ -235,18 +236,18 @@ def smallest_change(
     w0 = checked_mixtures(np.asarray(start, dtype=np.float64)[None])[0]
     asked = float(finite("reduction_nats", [reduction_nats], (1,), np.nextafter(0.0, 1.0))[0])
     smooth = predictor
-    before = float(_losses(smooth, w0) @ v)
+    before = float(product(_losses(smooth, w0), v))
     best = best_mixture(smooth, v, allowed)
-    possible = before - float(_losses(smooth, best.weights) @ v)
+    possible = before - float(product(_losses(smooth, best.weights), v))
     if possible < asked:
         nothing = np.full(len(w0), np.nan)
         reason = f"no allowed mixture lowers the loss by {asked:g} nats; the largest reduction is {possible:.4g}"
         return SmallestChange(nothing, float("nan"), before, float("nan"), possible, reason)
     # Scaled to the asked reduction, so that SLSQP's one tolerance means the same for 0.001 and for 1 nat.
     keep = (
-        lambda w: (before - asked - float(_losses(smooth, w) @ v)) / asked,
-        lambda w: -np.asarray(v @ smooth.gradient(w)) / asked,
+        lambda w: (before - asked - float(product(_losses(smooth, w), v))) / asked,
+        lambda w: -np.asarray(product(v, smooth.gradient(w))) / asked,
     )
     w = nearest_mixture(allowed, w0, kind, keep, best.weights)
-    after = float(_losses(smooth, w) @ v)
+    after = float(product(_losses(smooth, w), v))
     return SmallestChange(w, distance(kind, w, w0), before, after, possible, "")

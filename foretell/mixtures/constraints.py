@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from foretell.arithmetic import least_squares, log, solve
 from foretell.arrays import Floats, finite
 from foretell.errors import ConfigError, DataError
 from foretell.stats import DISTANCES, distance
 
+ACTIVE = 1e-6  # a bound or rule with less room than this holds with equality at the optimum
+NEWTON_STEPS = 6
+MOST_TANGENTS = 200
+TV_SLACK = 1e-10
 Scalar = Callable[[Floats], float]
 Vector = Callable[[Floats], Floats]
 
@@ -91,25 +96,63 @@ def limits(
 
 def nearest_mixture(allowed: MixtureLimits, origin: Floats, kind: str, keep: tuple[Scalar, Vector] | None = None,
                     start: Floats | None = None) -> Floats:  # fmt: skip
-    """The allowed mixture nearest to `origin` by `kind`, with `keep` = (g, gradient of g) also held at g(w) >= 0.
+    """The allowed mixture nearest to `origin` by `kind`, with `keep` = (g, gradient of g), g concave, also held at
+    g(w) >= 0.
 
     `start` (default: the limits' feasible mixture) should be feasible. Raises DataError when scipy finds none.
     """
     if kind == "tv":
-        return minimise(allowed, lambda w: 0.0, np.zeros_like, start, keep, tv_from=origin)
+        return _nearest_by_tv(allowed, origin, keep, allowed.feasible if start is None else start)
     if kind == "kl":
         floor = 1e-12
 
         def kl(w: Floats) -> float:
             v = np.maximum(w, floor)
-            return float((v * np.log(v / np.maximum(origin, floor))).sum())
+            return float((v * log(v / np.maximum(origin, floor))).sum())
 
         def kl_gradient(w: Floats) -> Floats:
             v = np.maximum(w, floor)
-            return np.asarray(np.log(v / np.maximum(origin, floor)) + 1.0)
+            return np.asarray(log(v / np.maximum(origin, floor)) + 1.0)
 
         return minimise(allowed, kl, kl_gradient, start, keep)
     return minimise(allowed, lambda w: float(((w - origin) ** 2).sum()), lambda w: 2.0 * (w - origin), start, keep)
+
+
+def _nearest_by_tv(allowed: MixtureLimits, origin: Floats, keep: tuple[Scalar, Vector] | None, start: Floats) -> Floats:
+    """Least sum |w - origin| / 2 as linear programs (scipy's HiGHS) in w and u >= |w - origin|: every smooth rule
+    g(w) >= 0, g concave, is replaced by its tangents at the mixtures tried so far (Kelley 1960). Many mixtures can be
+    equally near; the simplex method takes the same one of them on every machine."""
+    n = len(origin)
+    identity, nothing = np.eye(n), np.zeros((n, n))
+    blocks = [np.hstack([identity, -identity, nothing]), np.hstack([-identity, -identity, nothing])]
+    bounds_above = [origin, -origin]
+    smooth = [] if keep is None else [keep]
+    if _has_tv(allowed):
+        q = allowed.reference
+        blocks += [np.hstack([identity, nothing, -identity]), np.hstack([-identity, nothing, -identity]),
+                   np.concatenate([np.zeros(2 * n), np.ones(n)])[None]]  # fmt: skip
+        bounds_above += [q, -q, np.array([2.0 * float(allowed.max_distance or 0.0)])]
+    elif allowed.max_distance is not None:
+        smooth.append(_room(allowed))
+    equal = np.concatenate([np.ones(n), np.zeros(2 * n)])[None]
+    box = [*zip(allowed.low, allowed.high, strict=True), *[(0.0, None)] * (2 * n)]
+    cost = np.concatenate([np.zeros(n), np.full(n, 0.5), np.zeros(n)])
+    w, violation = start, np.inf
+    for _ in range(MOST_TANGENTS):
+        for rule, slope in smooth:
+            tangent = slope(w)
+            blocks.append(np.concatenate([-tangent, np.zeros(2 * n)])[None])
+            bounds_above.append(np.array([rule(w) - (tangent * w).sum()]))
+        found = optimize.linprog(cost, np.vstack(blocks), np.concatenate(bounds_above), equal, [1.0], box, "highs-ds")
+        if found.x is None:
+            break
+        w = np.asarray(found.x[:n])
+        violation = max((-rule(w) for rule, _ in smooth), default=0.0)
+        if violation <= TV_SLACK:
+            break
+    if not allowed.allows(w) or violation > 1e-6:
+        raise DataError(f"no allowed mixture found ({found.message}); widen the bounds or the distance")
+    return w
 
 
 def minimise(
@@ -118,16 +161,13 @@ def minimise(
     gradient: Vector,
     start: Floats | None = None,
     keep: tuple[Scalar, Vector] | None = None,
-    tv_from: Floats | None = None,
 ) -> Floats:
-    """Minimum of a smooth `objective` over the allowed mixtures (scipy SLSQP, exact gradients), plus sum |w - tv_from|
-    / 2 where given. |w - q| enters as variables u >= +-(w - q), so that the problem stays smooth.
-
-    Raises DataError when SLSQP ends without an allowed mixture.
+    """Minimum of a smooth `objective` over the allowed mixtures (scipy SLSQP, exact gradients; its last digits are
+    settled by Newton's method). A limit by total variation enters as variables u >= +-(w - q), so that the problem
+    stays smooth. Raises DataError when SLSQP ends without an allowed mixture.
     """
     n = len(allowed.low)
-    origins = [o for o in (tv_from, allowed.reference if _has_tv(allowed) else None) if o is not None]
-    width = n * (1 + len(origins))
+    width = n * (2 if _has_tv(allowed) else 1)
 
     def over(part: int, values: Floats) -> Floats:
         row = np.zeros(width)
@@ -137,25 +177,21 @@ def minimise(
     rules: list[dict[str, object]] = [
         {"type": "eq", "fun": lambda z: z[:n].sum() - 1.0, "jac": lambda z: over(0, np.ones(n))}
     ]
-    if keep is not None:
-        hold, slope = keep
-        rules.append({"type": "ineq", "fun": lambda z: hold(z[:n]), "jac": lambda z: over(0, slope(z[:n]))})
-    if allowed.max_distance is not None and allowed.kind != "tv":
-        rules.append(_near(allowed, n, over))
-    for i, origin in enumerate(origins, start=1):
-        rules.append(_above(origin, i, n, width))
+    smooth = [] if keep is None else [keep]
     if _has_tv(allowed):
-        last = len(origins)
         limit = 2.0 * float(allowed.max_distance or 0.0)
-        rules.append({"type": "ineq", "fun": lambda z: limit - z[last * n : (last + 1) * n].sum(),
-                      "jac": lambda z: over(last, -np.ones(n))})  # fmt: skip
+        rules.append(_above(allowed.reference, 1, n, width))
+        rules.append({"type": "ineq", "fun": lambda z: limit - z[n:].sum(), "jac": lambda z: over(1, -np.ones(n))})
+    elif allowed.max_distance is not None:
+        smooth.append(_room(allowed))
+    for rule, slope in smooth:
+        rules.append({"type": "ineq", "fun": lambda z, rule=rule: rule(z[:n]),
+                      "jac": lambda z, slope=slope: over(0, slope(z[:n]))})  # fmt: skip
     w0 = allowed.feasible if start is None else start
-    z0 = np.concatenate([w0, *(np.abs(w0 - origin) for origin in origins)])
-    half = over(1, np.full(n, 0.5)) if tv_from is not None else np.zeros(width)
     found = optimize.minimize(
-        lambda z: objective(z[:n]) + half @ z,
-        z0,
-        jac=lambda z: over(0, gradient(z[:n])) + half,
+        lambda z: objective(z[:n]),
+        np.concatenate([w0, np.abs(w0 - allowed.reference)])[:width],
+        jac=lambda z: over(0, gradient(z[:n])),
         bounds=[*zip(allowed.low, allowed.high, strict=True), *[(0.0, 1.0)] * (width - n)],
         constraints=rules,
         method="SLSQP",
@@ -165,26 +201,67 @@ def minimise(
     w = w / w.sum() if abs(w.sum() - 1.0) > 1e-12 else w
     if not allowed.allows(w) or (keep is not None and keep[0](w) < -1e-6):
         raise DataError(f"no allowed mixture found ({found.message}); widen the bounds or the distance")
-    return np.asarray(w)
+    return w if _has_tv(allowed) else _settled(allowed, gradient, smooth, np.asarray(w))
+
+
+def _settled(allowed: MixtureLimits, gradient: Vector, smooth: list[tuple[Scalar, Vector]], w: Floats) -> Floats:
+    """`w` at the optimum's own last digits: SLSQP stops near it, where depends on the machine's BLAS.
+
+    With the bounds and the `smooth` rules that hold at `w` taken as equations, Newton's method solves the conditions
+    grad f = nu + sum_k lambda_k grad g_k on the free domains, sum w = 1 and g_k = 0 (second derivatives by central
+    differences of the gradients). `w` itself where that leads away: a minimum that is not unique.
+    """
+    at_low, at_high = w <= allowed.low + ACTIVE, w >= allowed.high - ACTIVE
+    free = np.flatnonzero(~at_low & ~at_high)
+    x = np.where(at_low, allowed.low, np.where(at_high, allowed.high, w))
+    held = [(rule, slope) for rule, slope in smooth if rule(x) < ACTIVE]
+    n = len(free)
+    if n == 0:
+        return w
+
+    def pull(at: Floats, multipliers: Floats) -> Floats:
+        slopes = [slope(at) for _, slope in held]
+        return gradient(at) - multipliers[0] - sum(m * s for m, s in zip(multipliers[1:], slopes, strict=True))
+
+    sides = np.column_stack([np.ones(n), *(slope(x)[free] for _, slope in held)])
+    if sides.shape[1] > n:
+        return w
+    multipliers = least_squares(sides, gradient(x)[free])
+    for _ in range(NEWTON_STEPS):
+        sides = np.column_stack([np.ones(n), *(slope(x)[free] for _, slope in held)])
+        matrix = np.zeros((n + sides.shape[1], n + sides.shape[1]))
+        for j, domain in enumerate(free):
+            step = np.zeros(len(x))
+            step[domain] = 1e-4 * x[domain]
+            change = pull(x + step, multipliers) - pull(x - step, multipliers)
+            matrix[:n, j] = change[free] / (2.0 * step[domain])
+        matrix[:n, n:], matrix[n:, :n] = -sides, sides.T
+        misses = [1.0 - x.sum(), *(-rule(x) for rule, _ in held)]
+        move = solve(matrix[None], np.concatenate([-pull(x, multipliers)[free], misses])[None])[0]
+        if not np.isfinite(move).all() or np.abs(x[free] + move[:n] - w[free]).max() > 100 * ACTIVE:
+            return w
+        x[free] += move[:n]
+        multipliers = multipliers + move[n:]
+    return x if allowed.allows(x) else w
 
 
 def _has_tv(allowed: MixtureLimits) -> bool:
     return allowed.kind == "tv" and allowed.max_distance is not None
 
 
-def _near(allowed: MixtureLimits, n: int, over: Callable[[int, Floats], Floats]) -> dict[str, object]:
-    """The distance limit as an SLSQP rule: max_distance - d(w, reference) >= 0 (squared for the Euclidean one)."""
+def _room(allowed: MixtureLimits) -> tuple[Scalar, Vector]:
+    """The distance limit by `kl` or `euclidean` as max_distance - d(w, reference) >= 0 (squared for the latter), with
+    its gradient."""
     q, most = allowed.reference, float(allowed.max_distance or 0.0)
     if allowed.kind == "euclidean":
-        return {"type": "ineq", "fun": lambda z: most**2 - ((z[:n] - q) ** 2).sum(),
-                "jac": lambda z: over(0, -2.0 * (z[:n] - q))}  # fmt: skip
+        return lambda w: most**2 - float(((w - q) ** 2).sum()), lambda w: -2.0 * (w - q)
     safe = np.maximum(q, 1e-12)
 
-    def room(z: Floats) -> float:
-        v = np.maximum(z[:n], 1e-12)
-        return most - float((v * np.log(v / safe)).sum())
+    def room(w: Floats) -> float:
+        v = np.maximum(w, 1e-12)
+        return most - float((v * log(v / safe)).sum())
 
-    return {"type": "ineq", "fun": room, "jac": lambda z: over(0, -np.log(np.maximum(z[:n], 1e-12) / safe) - 1.0)}
+    return room, lambda w: -log(np.maximum(w, 1e-12) / safe) - 1.0
 
 
 def _above(origin: Floats, part: int, n: int, width: int) -> dict[str, object]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
+from foretell.arithmetic import exp, least_squares, log, product
 from foretell.arrays import Floats, finite
 from foretell.errors import ConfigError, DataError
 from foretell.stats import NO_INTERVAL, Interval
@@ -62,7 +63,7 @@ class LinearMixing:
 
     def predict(self, weights: ArrayLike) -> Floats:
         """Losses (n, n_losses), nats; raises DataError as `checked_mixtures` does."""
-        return np.asarray(checked_mixtures(weights, self.coefficients.shape[1]) @ self.coefficients.T)
+        return np.asarray(product(checked_mixtures(weights, self.coefficients.shape[1]), self.coefficients.T))
 
     def gradient(self, weights: Floats) -> Floats:
         """The coefficients, wherever `weights` is."""
@@ -80,11 +81,11 @@ class ExponentialMixing:
 
     def predict(self, weights: ArrayLike) -> Floats:
         """Losses (n, n_losses), nats; raises DataError as `checked_mixtures` does."""
-        return np.asarray(self.floor_nats + np.exp(checked_mixtures(weights, self.rates.shape[1]) @ self.rates.T))
+        return np.asarray(self.floor_nats + exp(product(checked_mixtures(weights, self.rates.shape[1]), self.rates.T)))
 
     def gradient(self, weights: Floats) -> Floats:
         """t_ij exp(sum over j of t_ij w_j)."""
-        return np.asarray(np.exp(self.rates @ weights)[:, None] * self.rates)
+        return np.asarray(exp(product(self.rates, weights))[:, None] * self.rates)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def fit_linear(weights: ArrayLike, losses_nats: ArrayLike) -> LinearMixing:
     """Least squares without intercept; weights (n, n_domains), losses (n, n_losses). Raises DataError on bad arrays
     or fewer mixtures than domains."""
     w, y = _table(weights, losses_nats)
-    return LinearMixing(np.asarray(np.linalg.lstsq(w, y, rcond=None)[0].T, dtype=np.float64))
+    return LinearMixing(least_squares(w, y).T)
 
 
 def fit_exponential(weights: ArrayLike, losses_nats: ArrayLike, n_floors: int = 8) -> ExponentialMixing:
@@ -131,21 +132,22 @@ def _fit_one_exponential(w: Floats, y: Floats, n_floors: int) -> tuple[float, Fl
     ceiling = float(y.min()) * (1 - 1e-6)
 
     def rates(floor: float) -> optimize.OptimizeResult:
-        start = np.linalg.lstsq(w, np.log(y - floor), rcond=None)[0]
+        start = least_squares(w, log(y - floor))
         return optimize.least_squares(
-            lambda t: floor + np.exp(np.minimum(w @ t, 50.0)) - y,
+            lambda t: floor + exp(np.minimum(product(w, t), 50.0)) - y,
             start,
-            lambda t: np.exp(np.minimum(w @ t, 50.0))[:, None] * w,
+            lambda t: exp(np.minimum(product(w, t), 50.0))[:, None] * w,
             method="lm",
         )
 
+    def cost(floor: float) -> float:
+        return float((rates(floor).fun ** 2).sum())
+
     grid = np.linspace(0.0, ceiling, n_floors)
-    best = int(np.argmin([rates(floor).cost for floor in grid]))
+    best = int(np.argmin([cost(floor) for floor in grid]))
     bounds = (grid[max(best - 1, 0)], grid[min(best + 1, n_floors - 1)])
-    refined = optimize.minimize_scalar(
-        lambda floor: float(rates(floor).cost), bounds=bounds, method="bounded", options={"xatol": 1e-6 * ceiling}
-    )
-    floor = min((float(refined.x), float(grid[best])), key=lambda at: float(rates(at).cost))
+    refined = optimize.minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-6 * ceiling})
+    floor = min((float(refined.x), float(grid[best])), key=cost)
     return floor, np.asarray(rates(floor).x)
 
 
