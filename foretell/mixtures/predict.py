@@ -24,6 +24,7 @@ WEIGHT_SUM_TOLERANCE = 0.01
 LIGHTGBM = {"objective": "regression", "learning_rate": 0.01, "verbose": -1, "num_threads": 1, "deterministic": True,
             "force_row_wise": True, "seed": 42}  # fmt: skip
 N_TREES = 1000
+CONSTANT = 1e-12  # values that differ by less, relative to their size, differ by rounding only
 
 
 def checked_mixtures(weights: ArrayLike, n_domains: int | None = None) -> Floats:
@@ -231,7 +232,7 @@ def rank_predictors(
 def _held_out(predictor: str, loss: str, guess: Floats, truth: Floats, picks: Any, level: float) -> HeldOutRank:
     error = guess - truth
     mae, rmse = float(np.abs(error).mean()), float(np.sqrt((error**2).mean()))
-    if np.ptp(guess) == 0 or np.ptp(truth) == 0:
+    if any(np.ptp(values) <= CONSTANT * np.abs(values).max() for values in (guess, truth)):
         return HeldOutRank(predictor, loss, NO_INTERVAL, float("nan"), mae, rmse)
     ranks_guess, ranks_truth = stats.rankdata(guess[picks], axis=1), stats.rankdata(truth[picks], axis=1)
     estimate = float(stats.spearmanr(guess, truth).statistic)
