@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from foretell import engine
 from foretell.engine import Cell, FloatArray, FoldRows, IndexArray
+from foretell.lightgbm_library import load_lightgbm
 from models.catalogue import LearnerName
 
 
@@ -164,8 +165,7 @@ class LightGBMLearner(FoldByFold):
         test: IndexArray,
         cells: Sequence[Cell],
     ) -> NDArray[np.float32]:
-        import lightgbm
-
+        lightgbm = load_lightgbm()
         picked, target = table[:, columns], np.asarray(y)[train]
         training = lightgbm.Dataset(
             picked[train], target, params={"feature_pre_filter": False, "verbosity": -1}, free_raw_data=False

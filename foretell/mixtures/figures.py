@@ -62,6 +62,8 @@ def frontier_figure(frontier: pd.DataFrame, kind: str) -> Figure:
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = figure.subplots()
     for name in ("exponential", "lightgbm"):
+        if f"gain_{name}_nats" not in frontier:  # LightGBM could not be used
+            continue
         axes.plot(
             frontier["distance"], frontier[f"gain_{name}_nats"], "o-", color=COLOURS[name], label=f"judged by {name}"
         )

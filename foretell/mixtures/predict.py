@@ -16,6 +16,7 @@ from scipy import optimize, stats
 from foretell.arithmetic import exp, least_squares, log, product
 from foretell.arrays import Floats, finite
 from foretell.errors import ConfigError, DataError
+from foretell.lightgbm_library import load_lightgbm
 from foretell.stats import NO_INTERVAL, Interval
 
 PREDICTORS = ("linear", "lightgbm", "exponential")
@@ -154,9 +155,8 @@ def _fit_one_exponential(w: Floats, y: Floats, n_floors: int) -> tuple[float, Fl
 
 def fit_trees(weights: ArrayLike, losses_nats: ArrayLike) -> TreeMixing:
     """LightGBM, one booster a loss, on one thread, so that equal data give equal trees. Raises DataError on bad
-    arrays."""
-    import lightgbm
-
+    arrays, and ConfigError where LightGBM cannot be used."""
+    lightgbm = load_lightgbm()
     w, y = _table(weights, losses_nats)
     boosters = tuple(lightgbm.train(dict(LIGHTGBM), lightgbm.Dataset(w, column), N_TREES) for column in y.T)
     return TreeMixing(boosters, w.shape[1])

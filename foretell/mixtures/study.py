@@ -11,6 +11,7 @@ from scipy import stats
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
+from foretell.lightgbm_library import lightgbm_problem
 from foretell.mixtures.choose import best_mixture, choice_spread, evaluate_mixture, importance_of, smallest_change
 from foretell.mixtures.constraints import MixtureLimits, limits, repetition_bounds
 from foretell.mixtures.predict import (
@@ -27,6 +28,7 @@ from foretell.parallel import HERE, Spread
 from foretell.trajectories.verdict import FU, NOT_TESTABLE, Finding, verdict
 
 WEIGHT, LOSS = "weight_", "loss_nats_"
+TREES = "lightgbm"
 STRONG_RANK_CORRELATION = 0.8
 
 
@@ -41,7 +43,8 @@ class MixStudy:
 
 
 def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spread: Spread = HERE) -> MixStudy:
-    """All measurements on the mixture-loss and mixture-domain tables (their schemas' columns).
+    """All measurements on the mixture-loss and mixture-domain tables (their schemas' columns). Where LightGBM cannot be
+    used, its trees are left out of every table.
 
     Fits on the `train` rows, ranks on the `test` rows. Raises DataError when a split is empty or a domain has no
     natural weight.
@@ -56,7 +59,9 @@ def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spre
     if missing:
         raise DataError(f"mixture_domains: no natural weight of {', '.join(missing)}")
     w, y = (_arrays(train, names, prefix) for prefix, names in ((WEIGHT, names), (LOSS, targets)))
-    fitted: dict[str, DomainLoss] = {name: fit_predictor(name, w, y) for name in PREDICTORS}
+    fitted: dict[str, DomainLoss] = {
+        name: fit_predictor(name, w, y) for name in PREDICTORS if name != TREES or not lightgbm_problem()
+    }
     held_out = rank_predictors(
         fitted, _arrays(test, names, WEIGHT), _arrays(test, targets, LOSS), targets, s.n_bootstrap, seed=s.seed
     )
@@ -106,7 +111,7 @@ def _best(
     weights, judged = [], []
     for name, predictor in fitted.items():
         choice = best_mixture(predictor, importance, allowed, s.candidates, seed=s.seed)
-        refits = s.tree_refits if name == "lightgbm" else s.refits
+        refits = s.tree_refits if name == TREES else s.refits
         spread = choice_spread(
             name, w, y, importance, allowed, choice, refits, s.level, s.seed, s.candidates, spread=workers
         )
@@ -143,8 +148,9 @@ def _changes(
             row = {"target": target, "reduction_nats": reduction, "distance_tv": found.distance,
                    "largest_reduction_nats": found.largest_reduction_nats, "reason": found.reason}  # fmt: skip
             if not found.reason:
-                said = evaluate_mixture(fitted["lightgbm"], importance, allowed, found.weights)
-                row["reduction_by_lightgbm_nats"] = said.reference_loss_nats - said.loss_nats
+                if TREES in fitted:
+                    trees = evaluate_mixture(fitted[TREES], importance, allowed, found.weights)
+                    row[f"reduction_by_{TREES}_nats"] = trees.reference_loss_nats - trees.loss_nats
                 moves = found.weights - natural
                 row |= {"most_added": names[int(moves.argmax())], "added": float(moves.max()),
                         "most_removed": names[int(moves.argmin())], "removed": float(-moves.min())}  # fmt: skip
@@ -160,10 +166,12 @@ def _frontier(
     for most in s.max_distance * np.linspace(0.1, 1.5, 8):
         allowed = limits(natural, high=high, kind=s.kind, max_distance=float(most))
         choice = best_mixture(fitted["exponential"], importance, allowed)
-        trees = evaluate_mixture(fitted["lightgbm"], importance, allowed, choice.weights)
-        rows.append({"max_distance": most, "distance": choice.distance,
-                     "gain_exponential_nats": choice.reference_loss_nats - choice.loss_nats,
-                     "gain_lightgbm_nats": trees.reference_loss_nats - trees.loss_nats})  # fmt: skip
+        row = {"max_distance": most, "distance": choice.distance,
+               "gain_exponential_nats": choice.reference_loss_nats - choice.loss_nats}  # fmt: skip
+        if TREES in fitted:
+            trees = evaluate_mixture(fitted[TREES], importance, allowed, choice.weights)
+            row[f"gain_{TREES}_nats"] = trees.reference_loss_nats - trees.loss_nats
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -7,9 +7,11 @@ Reads the design table, the benchmark's scores and its selected features; writes
 from functools import partial
 
 from features.schema import BENCHMARKS
+from foretell.lightgbm_library import lightgbm_problem
 from models.evaluation import Plan, evaluate
 from models.schemes import Scheme
 from models.search import search_grid
+from pipelines.boundary import LOG
 from pipelines.files import write_csv, write_parquet
 from pipelines.params import load_params
 from pipelines.paths import ERRORS
@@ -24,7 +26,10 @@ def main() -> None:
     params = load_params()
     cfg, task = params.evaluate, read_task(benchmark)
     features = read_features(benchmark, task.view)
-    if not cfg.lightgbm:
+    problem = lightgbm_problem() if cfg.lightgbm else ""
+    if problem:
+        LOG.warning(f"{problem}. The cross-check with LightGBM is left out")
+    if problem or not cfg.lightgbm:
         features = {entry: names for entry, names in features.items() if entry.cross_check_of is None}
     plan = Plan(params.protocol, {Scheme.RANDOM: cfg.seeds, Scheme.FAMILY: cfg.family_seeds})
     progress = Progress(f"evaluate {benchmark}", total=plan.n_pieces(features))

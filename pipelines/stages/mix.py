@@ -7,9 +7,11 @@ was seen) and the figures.
 
 from features.raw import read_raw
 from features.schema import MIXTURE_DOMAINS, MIXTURE_LOSSES
+from foretell.lightgbm_library import lightgbm_problem
 from foretell.mixtures import figures
 from foretell.mixtures.study import mix
 from foretell.trajectories.verdict import findings_table
+from pipelines.boundary import LOG
 from pipelines.files import write_csv, write_figure, write_json
 from pipelines.params import load_params
 from pipelines.paths import MIXTURES
@@ -21,6 +23,8 @@ def main() -> None:
     params = load_params()
     cfg = params.mix
     losses, domains = read_raw(MIXTURE_LOSSES), read_raw(MIXTURE_DOMAINS)
+    if lightgbm_problem():
+        LOG.warning(f"{lightgbm_problem()}. Its trees are left out of the study of mixtures")
     study = mix(losses, domains, cfg, params.parallel)
     for name, table in study.tables.items():
         write_csv(MIXTURES / f"{name}.csv", table)
