@@ -53,7 +53,9 @@ def written(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
 
 
-def test_two_kernels_write_equal_bytes(small_root: Path, environment: dict[str, str], tmp_path: Path) -> None:
+def test_two_kernels_write_equal_bytes(
+    small_root: Path, raw_root: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
     results, kernels = [], []
     for kernel, weaker in zip(KERNELS, (False, True), strict=True):
         environment_here = environment_of(environment, kernel, weaker)
@@ -68,6 +70,7 @@ def test_two_kernels_write_equal_bytes(small_root: Path, environment: dict[str, 
 
         kernels.append(run("-W", "ignore", "-c", WHICH_KERNEL, cwd=tmp_path).strip())
         root = Path(shutil.copytree(small_root, tmp_path / kernel))
+        shutil.copy(raw_root / "data/raw/mixture_losses.csv", root / "data/raw")  # the slice holds one of its splits
         yaml = YAML()
         params = yaml.load(root / "params.yaml")
         for section, values in SETTINGS.items():
@@ -79,6 +82,6 @@ def test_two_kernels_write_equal_bytes(small_root: Path, environment: dict[str, 
     if kernels[0] == kernels[1]:
         pytest.skip(f"OpenBLAS takes {kernels[0]} whatever is asked for: this processor has no second kernel")
     first, second = results
-    assert len(first) > 60
+    assert len(first) >= 50
     assert first.keys() == second.keys()
     assert {name for name in first if first[name] != second[name]} == set()

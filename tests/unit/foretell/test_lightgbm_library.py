@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,9 @@ def test_the_reason_names_the_library_and_the_package(broken_lightgbm: Path) -> 
 
 @pytest.mark.slow
 def test_stages_leave_it_out_with_one_line_and_go_on(
-    workspace: Path, environment: dict[str, str], broken_lightgbm: Path
+    workspace: Path, raw_root: Path, environment: dict[str, str], broken_lightgbm: Path
 ) -> None:
+    shutil.copy(raw_root / "data/raw/mixture_losses.csv", workspace / "data/raw")  # the slice holds one of its splits
     yaml = YAML()
     params = yaml.load(workspace / "params.yaml")
     params["evaluate"]["lightgbm"] = True
