@@ -72,8 +72,9 @@ coverage: $(VENV)/.dev  ## the fast tests with coverage measured; prints the tab
 ui: $(VENV)/.core  ## open the runs and the registry on http://127.0.0.1:5000
 	$(BIN)/foretell ui
 
-lint: $(VENV)/.dev  ## ruff and mypy
+lint: $(VENV)/.dev  ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 docs: requirements-docs.lock $(VENV)/.core  ## build the pages into site/ and fail on a broken link
@@ -95,4 +96,6 @@ paper: $(VENV)/.core  ## the paper's own setting (published facts, holdout 0.2, 
 	@echo "report: .paper/reports/report.md"
 
 clean:  ## remove the environment and every computed file (facts stay)
-	rm -rf $(VENV) .cache .progress mlflow.db mlartifacts mlruns data/tables data/selected data/errors data/nested data/explained data/predictors .locks reports/*
+	rm -rf $(VENV) .cache .progress .locks mlflow.db mlartifacts mlruns reports/*
+	rm -rf data/tables data/selected data/errors data/nested data/explained data/predictors
+	rm -rf site build dist *.egg-info htmlcov coverage.xml .coverage .coverage.*
