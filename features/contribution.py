@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,15 @@ class Facts:
             "--official-source": self.official_source,
         }
         return [option for option, value in wanted.items() if not value]
+
+
+def check_id(model_id: str, known: Iterable[str]) -> None:
+    """Raise DataError unless the id is org/name, and none of the `known` ids written with other capitals."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model_id):
+        raise DataError(f"--id {model_id}: expected org/name, as on the Hugging Face hub")
+    spelled = {name.lower(): name for name in known}.get(model_id.lower(), model_id)
+    if spelled != model_id:
+        raise DataError(f"--id {model_id}: {spelled} is there already, with other capitals")
 
 
 def model_rows(facts: Facts, architecture: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:

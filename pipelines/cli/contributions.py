@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from features.contribution import Facts, appended, model_rows, score_rows
+from features.contribution import Facts, appended, check_id, model_rows, score_rows
 from features.hf_config import architecture_columns, class_of
 from features.raw import read_text
 from features.schema import MODELS, PRETRAINING, RAW_TABLES, SCORES, Table
@@ -56,7 +55,7 @@ def add_model(
     config: dict[str, Any], facts: Facts, config_class: str, context: int | None, longest: int | None
 ) -> None:
     """Append one language model to models.csv and pretraining.csv, shown first; DataError when a rule is broken."""
-    _check_id(facts.model_id)
+    check_id(facts.model_id, [str(name) for name in read_text(MODELS)["model_id"]])
     columns = architecture_columns(config, config_class or class_of(config), context)
     columns |= {"context_final": longest} if longest else {}
     design, data = model_rows(facts, columns)
@@ -68,15 +67,6 @@ def add_model(
     _append({MODELS: [design], PRETRAINING: [data]}, facts.model_id)
     print(f"added {facts.model_id}: {int(design['total_params']):,} parameters ({design['params_check']})")
     print(NEXT.format(paths=f"{MODELS.path} {PRETRAINING.path}"))
-
-
-def _check_id(model_id: str) -> None:
-    """Raise DataError unless the id is org/name, and none that is there with other capitals."""
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model_id):
-        raise DataError(f"--id {model_id}: expected org/name, as on the Hugging Face hub")
-    known = {str(name).lower(): str(name) for name in read_text(MODELS)["model_id"]}
-    if model_id.lower() in known and known[model_id.lower()] != model_id:
-        raise DataError(f"--id {model_id}: {known[model_id.lower()]} is there already, with other capitals")
 
 
 def add_scores(path: Path, model_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.schema import BENCHMARKS
+from foretell.markdown import markdown_table
 from models.gates import COVERAGE_TOLERANCE, covers
 from models.schemes import Scheme
 from pipelines.files import read_json
@@ -15,8 +16,7 @@ def print_coverage() -> None:
 
     Raises DataError when a benchmark is not fitted yet.
     """
-    lines = ["| benchmark | held-out models | held-out families | both | mean width, models | mean width, families |"]
-    lines.append("|---|---|---|---|---|---|")
+    rows = []
     within = {"models": 0, "families": 0, "coverage": 0}
     benchmarks = load_params().benchmarks
     for benchmark in benchmarks:
@@ -25,9 +25,16 @@ def print_coverage() -> None:
         gate = covers(coverage["level"], models["coverage"], families["coverage"])
         for name in within:
             within[name] += abs(float(gate.figures[name]) - coverage["level"]) <= COVERAGE_TOLERANCE + 1e-9
-        shown = [f"{100 * float(gate.figures[name]):.1f}" for name in ("models", "families", "coverage")]
-        widths = [f"{scheme['mean_width']:.3f}" for scheme in (models, families)]
-        lines.append(f"| {BENCHMARKS[benchmark].title} | {' | '.join([*shown, *widths])} |")
+        rows.append(
+            {
+                "benchmark": BENCHMARKS[benchmark].title,
+                "held-out models": f"{100 * float(gate.figures['models']):.1f}",
+                "held-out families": f"{100 * float(gate.figures['families']):.1f}",
+                "both": f"{100 * float(gate.figures['coverage']):.1f}",
+                "mean width, models": f"{models['mean_width']:.3f}",
+                "mean width, families": f"{families['mean_width']:.3f}",
+            }
+        )
     words = ", ".join(f"{name} {count}" for name, count in within.items())
-    print("\n".join(lines))
+    print(markdown_table(rows))
     print(f"\nwithin 3 points of nominal, of {len(benchmarks)} benchmarks: {words.replace('coverage', 'both')}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.contribution import Facts, appended, model_rows, params_check, score_rows
+from features.contribution import Facts, appended, check_id, model_rows, params_check, score_rows
 from features.hf_config import architecture_columns
 from features.schema import MODELS, PRETRAINING, SCORES
 from foretell.errors import DataError
@@ -22,6 +22,15 @@ FACTS = Facts(
     "count",
     {"web": 80.0, "code": 20.0},
 )
+
+
+def test_an_id_is_org_and_name_and_spelled_as_it_is_known() -> None:
+    check_id("me/gpt-2", ["me/gpt-1", "me/gpt-2"])
+    for model_id in ("gpt", "me/gpt/2", "me/g pt", ""):
+        with pytest.raises(DataError, match="expected org/name"):
+            check_id(model_id, [])
+    with pytest.raises(DataError, match="Me/GPT-2 is there already, with other capitals"):
+        check_id("me/gpt-2", ["Me/GPT-2"])
 
 
 def test_rows_hold_every_column_and_leave_the_unknown_empty() -> None:
