@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,8 @@ from features.encoding import encoding_of
 from features.raw import read_raw, read_text
 from features.schema import RAW_TABLES
 from features.tabulate import Tables, tabulate
+from foretell.errors import ConfigError
+from foretell.lightgbm_library import lightgbm_problem
 from models.task import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -35,6 +38,29 @@ SMALL_PARAMS = {
 }
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@contextmanager
+def skipped_without_lightgbm() -> Iterator[None]:
+    """Skip a test that needs LightGBM where it cannot be used, with the reason that a person is given."""
+    try:
+        yield
+    except ConfigError as error:
+        if lightgbm_problem() and lightgbm_problem() in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with skipped_without_lightgbm():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with skipped_without_lightgbm():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,8 @@ class Encoding:
             return self._codes(cells, feature)
         values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         if feature.kind == "log":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.where(values > 0, np.log(values), np.nan)
+            # the C library's logarithm: numpy's own differs in the last bit between processors with AVX-512 and without
+            return np.array([math.log(value) if value > 0 else np.nan for value in values.tolist()])
         return values
 
     def _codes(self, cells: pd.Series, feature: Feature) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from foretell.lightgbm_library import lightgbm_problem
+from foretell.lightgbm_library import lightgbm_problem, load_lightgbm
 
 MISSING = "raise OSError('libgomp.so.1: cannot open shared object file: No such file or directory')\n"
 LINE = "foretell: LightGBM cannot be loaded (libgomp.so.1: cannot open shared object file"
@@ -26,8 +26,10 @@ def broken_lightgbm(tmp_path: Path) -> Path:
     return tmp_path / "broken"
 
 
-def test_it_is_usable_here() -> None:
-    assert lightgbm_problem() == ""
+def test_it_is_usable_or_says_why_not() -> None:
+    if lightgbm_problem():
+        pytest.skip(lightgbm_problem())
+    assert load_lightgbm().__name__ == "lightgbm"
 
 
 def test_the_reason_names_the_library_and_the_package(broken_lightgbm: Path) -> None:

@@ -158,8 +158,9 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(DataError, match="reduction_nats"):
         smallest_change(LINEAR, ONE, NATURAL, 0.0, limits(NATURAL))
     w = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    trees = fit_trees(w, LAW.predict(w))
     with pytest.raises(ConfigError, match="no gradient"):
-        smallest_change(fit_trees(w, LAW.predict(w)), BOTH, NATURAL, 0.1, limits(NATURAL))
+        smallest_change(trees, BOTH, NATURAL, 0.1, limits(NATURAL))
     with pytest.raises(DataError, match="budget"):
         repetition_bounds([1.0], 0.0, 4.0)
 
