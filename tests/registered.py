@@ -22,8 +22,9 @@ DESIGN = {"total_params": 7e9, "tokens_billions": 1000.0, "pct_code": 15.0, "act
 REGISTER = """
 import sys
 from pathlib import Path
-from models.registry.store import Store
+from mlflow.exceptions import MlflowException
 from models.registry.package import log_predictor
+from models.registry.store import Store
 
 folder, aliases = Path(sys.argv[1]), sys.argv[2:]
 store = Store(Path.cwd(), create=True)
@@ -33,7 +34,7 @@ store.client.set_terminated(run.info.run_id)
 name = "foretell-lambada_0shot"
 try:
     store.client.create_registered_model(name)
-except Exception:
+except MlflowException:
     pass
 version = store.client.create_model_version(name, info.model_uri, run.info.run_id, model_id=info.model_id)
 for alias in aliases:
