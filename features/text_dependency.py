@@ -21,7 +21,8 @@ def head_distances(sentence: ParsedSentence) -> np.ndarray:
     a head points outside the sentence."""
     heads = _heads(sentence)
     positions = np.arange(1, heads.size + 1)
-    return np.abs(positions - heads)[heads > 0]
+    distances: np.ndarray = np.abs(positions - heads)[heads > 0]
+    return distances
 
 
 def root_distances(sentence: ParsedSentence) -> np.ndarray:
@@ -31,7 +32,8 @@ def root_distances(sentence: ParsedSentence) -> np.ndarray:
     roots = np.flatnonzero(heads == 0)
     if roots.size != 1:
         raise DataError(f"a sentence of {heads.size} words has {roots.size} roots, expected exactly 1")
-    return np.abs(np.arange(heads.size) - roots[0])
+    distances: np.ndarray = np.abs(np.arange(heads.size) - roots[0])
+    return distances
 
 
 def dependency_statistics(document: ParsedDocument) -> dict[str, float]:

@@ -79,7 +79,8 @@ def _dask_client(spread: Spread) -> Any:
     if spread.scheduler == "slurm":
         import dask_jobqueue
 
-        slurm: Any = dask_jobqueue.SLURMCluster()
+        jobqueue: Any = dask_jobqueue  # does not say what it exports
+        slurm: Any = jobqueue.SLURMCluster()
         slurm.scale(jobs=spread.workers or 1)
         return client(slurm)
     if spread.scheduler:

@@ -99,7 +99,8 @@ def effective_tokens(tokens: float, unique_tokens: float, decay_epochs: float = 
     unique = float(TOKENS.check(unique_tokens, "unique_tokens"))
     if seen <= unique:
         return seen
-    return unique + unique * decay_epochs * -np.expm1(-(seen / unique - 1) / decay_epochs)
+    worth: float = unique + unique * decay_epochs * -np.expm1(-(seen / unique - 1) / decay_epochs)
+    return worth
 
 
 def inference_aware(law: ChinchillaLaw | KaplanLaw, loss: float, inference_tokens: float) -> Allocation:

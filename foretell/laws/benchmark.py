@@ -52,7 +52,8 @@ class BenchmarkLaw:
         axes = np.stack([log_params, log_tokens], axis=1) - np.asarray(self.centre)
         log_odds = FORM.log_value(np.asarray(self.theta)[None], axes)[0]
         share = 1 / (1 + exp(-np.clip(log_odds, -500, 500)))
-        return self.best + (self.worst - self.best) * share
+        scores: Floats = self.best + (self.worst - self.best) * share
+        return scores
 
     def predict(self, params: Any, tokens: Any) -> Floats:
         """Scores at parameters and tokens (plain counts, one-dimensional); DataError on NaN, zero or scaled input."""

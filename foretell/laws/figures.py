@@ -162,7 +162,8 @@ def _levels(values: Floats) -> Floats:
     distinct = np.unique(values)
     if distinct.size <= MOST_CURVES:
         return distinct
-    return np.exp(np.quantile(np.log(values), np.linspace(0.03, 0.97, MOST_CURVES)))
+    spread: Floats = np.exp(np.quantile(np.log(values), np.linspace(0.03, 0.97, MOST_CURVES)))
+    return spread
 
 
 def _colours(count: int) -> list[tuple[float, float, float, float]]:

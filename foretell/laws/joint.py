@@ -96,7 +96,8 @@ class ChinchillaLaw(JointLaw):
         4."""
         total = self.alpha + self.beta
         scale = (self.alpha * self.a / (self.beta * self.b)) ** (1 / total)
-        return (scale * (FLOPS.check(flops) / 6) ** (self.beta / total))[()]
+        params: Floats = (scale * (FLOPS.check(flops) / 6) ** (self.beta / total))[()]
+        return params
 
     def compute_optimal_tokens(self, flops: Any) -> Floats:
         """D_opt = C / (6 N_opt) in tokens: G^-1 (C/6)^(alpha/(alpha+beta)). Hoffmann et al. 2022, eq. 4."""
@@ -173,14 +174,16 @@ class KaplanLaw(JointLaw):
             raise DataError(f"overfitting = {overfitting:g}; expected a share of the loss above 0, such as 0.02.")
         n = PARAMS.check(params)
         per_token = np.expm1(np.log1p(overfitting) / self.alpha_d)
-        return ((n / self.n_c) ** (self.alpha_n / self.alpha_d) * self.d_c / per_token)[()]
+        tokens: Floats = ((n / self.n_c) ** (self.alpha_n / self.alpha_d) * self.d_c / per_token)[()]
+        return tokens
 
     def compute_optimal_params(self, flops: Any) -> Floats:
         """N_opt under 6 N D = C at convergence: setting d L/d log N = 0 gives N^(1+u) = u N_c^u C / (6 D_c) with
         u = alpha_N/alpha_D (from eq. 1.5; the paper's own optimum stops early and is `KaplanFrontier`)."""
         u = self.alpha_n / self.alpha_d
         log_n = (log(u) + u * log(self.n_c) + log(FLOPS.check(flops) / (6 * self.d_c))) / (1 + u)
-        return exp(log_n)[()]
+        params: Floats = exp(log_n)[()]
+        return params
 
     def tokens_for_loss(self, params: Any, loss: Any) -> Floats:
         """D = D_c / (L^(1/alpha_D) - (N_c/N)^(alpha_N/alpha_D)), tokens. DataError where this size never gets there."""
@@ -224,7 +227,8 @@ class DataRequirement(Law):
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return log(axes[0])[:, None]
+        features: Floats = log(axes[0])[:, None]
+        return features
 
     def predict(self, params: Any) -> Floats:
         """Tokens that `params` parameters need to avoid overfitting."""

@@ -68,7 +68,8 @@ class Law:
         shape = np.broadcast_shapes(*(np.shape(axis) for axis in axes))
         flat = [np.broadcast_to(np.asarray(axis, dtype=float), shape).ravel() for axis in axes]
         value = exp(self.FORM.log_value(self._encode(self.constants()[None]), self._features(*flat))[0])
-        return value.reshape(shape)[()]
+        response: Floats = value.reshape(shape)[()]
+        return response
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Constants with their units, ready for JSON."""

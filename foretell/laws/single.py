@@ -32,11 +32,13 @@ class _PowerLaw(Law):
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return log(axes[0])[:, None]
+        features: Floats = log(axes[0])[:, None]
+        return features
 
     def _inverse(self, loss: Any) -> Floats:
         alpha, scale = self.constants()
-        return (scale * LOSS.check(loss) ** (-1 / alpha))[()]
+        size: Floats = (scale * LOSS.check(loss) ** (-1 / alpha))[()]
+        return size
 
 
 @dataclass(frozen=True)

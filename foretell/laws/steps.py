@@ -33,11 +33,13 @@ class BatchTradeoff(Law):
 
     @classmethod
     def _encode(cls, constants: Floats) -> Floats:
-        return log(constants)
+        encoded: Floats = log(constants)
+        return encoded
 
     @classmethod
     def _decode(cls, theta: Floats) -> Floats:
-        return exp(theta)
+        decoded: Floats = exp(theta)
+        return decoded
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
@@ -101,7 +103,8 @@ class CriticalBatchLaw(Law):
 
     @classmethod
     def _features(cls, *axes: Floats) -> Floats:
-        return log(axes[0])[:, None]
+        features: Floats = log(axes[0])[:, None]
+        return features
 
     def predict(self, loss: Any) -> Floats:
         """Critical batch (tokens) at `loss` (nats per token)."""

@@ -120,7 +120,8 @@ def draw_allowed(allowed: MixtureLimits, n: int, seed: int) -> Floats:
     most = np.clip(np.minimum(up, down).min(axis=1), 0.0, 1.0)
 
     def at(part: Floats) -> Floats:
-        return np.clip(centre + part[:, None] * step, 0.0, 1.0)
+        weights: Floats = np.clip(centre + part[:, None] * step, 0.0, 1.0)
+        return weights
 
     if allowed.max_distance is not None:
         least, high = np.zeros(n), most.copy()

@@ -50,7 +50,8 @@ def repetition_bounds(raw_sizes: ArrayLike, budget: float, max_epochs: float) ->
     """
     sizes = finite("raw_sizes", raw_sizes, (None,), np.nextafter(0.0, 1.0))
     total, epochs = finite("budget, max_epochs", [budget, max_epochs], (2,), np.nextafter(0.0, 1.0))
-    return np.minimum(1.0, epochs * sizes / total)
+    shares: Floats = np.minimum(1.0, epochs * sizes / total)
+    return shares
 
 
 def limits(
@@ -221,7 +222,10 @@ def _settled(allowed: MixtureLimits, gradient: Vector, smooth: list[tuple[Scalar
 
     def pull(at: Floats, multipliers: Floats) -> Floats:
         slopes = [slope(at) for _, slope in held]
-        return gradient(at) - multipliers[0] - sum(m * s for m, s in zip(multipliers[1:], slopes, strict=True))
+        direction: Floats = (
+            gradient(at) - multipliers[0] - sum(m * s for m, s in zip(multipliers[1:], slopes, strict=True))
+        )
+        return direction
 
     sides = np.column_stack([np.ones(n), *(slope(x)[free] for _, slope in held)])
     if sides.shape[1] > n:
