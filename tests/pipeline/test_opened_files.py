@@ -161,7 +161,9 @@ def project_path(path: Path, root: Path) -> str:
         if path.is_relative_to(base):
             inside = path.relative_to(base)
             temporary = inside.name.startswith(".") and inside.suffix == ".tmp"
-            installed = ".venv" in inside.parts or inside.name.startswith("__editable__")  # pip's own finder
+            installed = {".venv", ".cache"} & set(inside.parts) or inside.name.startswith(
+                "__editable__"
+            )  # not the code
             # A name without a file was opened in vain, or relative to a folder that was being removed.
             if temporary or installed or not path.is_file():
                 return ""

@@ -13,7 +13,7 @@ from foretell.answering.predictor import Predictor
 
 pytestmark = pytest.mark.slow
 BENCHMARK = "lambada_0shot"
-STAGES = (("tabulate",), *((stage, BENCHMARK) for stage in ("select_features", "evaluate", "explain", "fit")))
+STAGES = (("tabulate",), *((stage, BENCHMARK) for stage in ("select", "evaluate", "explain", "fit")))
 
 
 def run_all(root: Path, run_module: Run, backend: str, workers: int) -> dict[str, str]:
@@ -23,7 +23,7 @@ def run_all(root: Path, run_module: Run, backend: str, workers: int) -> dict[str
     params["parallel"] |= {"backend": backend, "workers": workers}
     yaml.dump(params, root / "params.yaml")
     for stage, *arguments in STAGES:
-        done = run_module(root, f"pipelines.{stage}", *arguments)
+        done = run_module(root, f"pipelines.stages.{stage}", *arguments)
         assert done.returncode == 0, done.stderr
     made = (path for path in (root / "data").rglob("*") if path.is_file() and "raw" not in path.parts)
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in made}

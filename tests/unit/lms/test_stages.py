@@ -201,7 +201,7 @@ def test_a_changed_record_makes_its_own_stages_again(
         for record in tiny_records:
             shutil.move(away / record.slug, record.location)
     assert done.returncode != 0
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("ConfigError")]
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("foretell: ")]
     assert len(said) == 1
     assert "is stale and cannot run here (no GPU, and the weights are not on this machine)" in said[0]
     assert "on a GPU machine, then `dvc push`" in said[0]
