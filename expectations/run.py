@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from expectations.suites import Suite, suite_for
 from features.raw import lenient_numbers, read_text
-from features.schema import MODELS, RAW_TABLES
+from features.schema import RAW_TABLES
 from foretell.errors import DataError
 
 
@@ -55,7 +55,7 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
     """Check every raw table below `root`; `docs` is a folder that receives the HTML Data Docs (replaced whole)."""
     problems: list[Problem] = []
     summary: dict[str, Any] = {}
-    model_ids = _model_ids(root)
+    known = _keys_of_referred_tables(root)
     with _context() as context:
         for name, table in RAW_TABLES.items():
             try:
@@ -64,7 +64,7 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
                 path, _, message = str(error).partition(": ")
                 problems.append(Problem(name, "", "", f"a readable {path}", message))
                 continue
-            suite = suite_for(table, model_ids)
+            suite = suite_for(table, known)
             failures = _check(context, suite, text)
             problems += failures
             rules = len(suite.on_text) + len(suite.on_numbers)
@@ -74,11 +74,15 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
     return Report(problems, {"tables": summary, "problems": len(problems)})
 
 
-def _model_ids(root: Path) -> list[str]:
-    try:
-        return read_text(MODELS, root)["model_id"].dropna().tolist()
-    except DataError:
-        return []  # the models table's own problem is reported when its turn comes
+def _keys_of_referred_tables(root: Path) -> dict[str, list[str]]:
+    """Table -> the keys of its rows, for every table that another refers to; empty where it cannot be read, which is
+    reported when the table's own turn comes."""
+    referred = {name for table in RAW_TABLES.values() for _, name in table.references}
+    keys: dict[str, list[str]] = {}
+    for name in referred:
+        with suppress(DataError):
+            keys[name] = read_text(RAW_TABLES[name], root)[RAW_TABLES[name].key[0]].dropna().tolist()
+    return keys
 
 
 @contextmanager

@@ -5,7 +5,7 @@ that is not a number breaks a text rule and is passed over by the number rules, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import great_expectations.expectations as gxe
@@ -21,6 +21,7 @@ from features.schema import (
     MODELS,
     PRETRAINING,
     PUBLISHED_DESIGN,
+    RAW_TABLES,
     SCORE_BOUNDS,
     SCORES,
     SHARES,
@@ -46,10 +47,10 @@ class Suite:
     derive: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None
 
 
-def suite_for(table: Table, model_ids: list[str]) -> Suite:
-    """The suite of `table`; `model_ids` are the ids of the models table, which references must name. Without any (the
-    models table is unreadable or empty, and says so itself) references cannot be checked and have no rule."""
-    suite = _schema_rules(table, model_ids)
+def suite_for(table: Table, known: Mapping[str, list[str]]) -> Suite:
+    """The suite of `table`; `known` maps a table that others refer to to the keys of its rows. Where a table has none
+    (it is unreadable or empty, and says so itself) references to it cannot be checked and have no rule."""
+    suite = _schema_rules(table, known)
     extend = _EXTRA.get(table.name)
     if extend:
         extend(suite)
@@ -58,7 +59,7 @@ def suite_for(table: Table, model_ids: list[str]) -> Suite:
     return suite
 
 
-def _schema_rules(table: Table, model_ids: list[str]) -> Suite:
+def _schema_rules(table: Table, known: Mapping[str, list[str]]) -> Suite:
     suite = Suite(table)
     text = suite.on_text
     text.append(gxe.ExpectTableColumnsToMatchOrderedList(column_list=table.names, meta=_rule("columns as the schema")))
@@ -81,10 +82,10 @@ def _schema_rules(table: Table, model_ids: list[str]) -> Suite:
         if column.low is not None and column.high is not None:
             expected = f"from {column.low:g} to {column.high:g} {column.unit}"
             suite.on_numbers.append(_between(name, column.low, column.high, expected))
-    for name, referred in table.references if model_ids else ():
-        expected = f"a model_id of the {referred} table"
-        meta = {**_rule(expected), "once_per_value": True}
-        text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=model_ids, meta=meta))
+    for name, referred in table.references:
+        if known.get(referred):
+            meta = {**_rule(f"a {RAW_TABLES[referred].key[0]} of the {referred} table"), "once_per_value": True}
+            text.append(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=known[referred], meta=meta))
     if not suite.on_numbers:  # a table of words only: its row count is its one number
         suite.on_numbers.append(gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=_rule("at least one row")))
     return suite

@@ -5,12 +5,13 @@ from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PU
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
 from features.schema.losses import LOSS_CURVES, LOSS_POINTS
 from features.schema.scores import BENCHMARKS, SCORE_BOUNDS, SCORES, Benchmark
+from features.schema.targets import DOUBTS, GROUPS, SUBTASKS, TARGETS, WITNESSES
 from features.schema.trajectories import CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_DOMAINS, MIXTURE_LOSSES
 
 RAW_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, SCORES, GENERATIONS),
+        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, TARGETS, SUBTASKS, SCORES, GENERATIONS),
         *(LOSS_POINTS, LOSS_CURVES, CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_LOSSES, MIXTURE_DOMAINS),
     )
 }
@@ -20,8 +21,10 @@ __all__ = [
     "CHECKPOINT_SCORES",
     "CORPORA",
     "CORRECTIONS",
+    "DOUBTS",
     "GENERATIONS",
     "GENERATION_COLUMNS",
+    "GROUPS",
     "ITEM_LOSSES",
     "LOSS_CURVES",
     "LOSS_POINTS",
@@ -34,6 +37,9 @@ __all__ = [
     "SCORES",
     "SCORE_BOUNDS",
     "SHARES",
+    "SUBTASKS",
+    "TARGETS",
+    "WITNESSES",
     "Benchmark",
     "Column",
     "Table",

@@ -28,7 +28,7 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """A CSV under data/raw: its columns in file order, the columns that identify a row, and `references`,
-    pairs (column here, table name) whose `model_id` must hold the value."""
+    pairs (column here, table name): the value must be the (first) key of one of that table's rows."""
 
     name: str
     path: Path

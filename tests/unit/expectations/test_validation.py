@@ -267,7 +267,7 @@ def test_a_missing_models_table_does_not_accuse_every_other_row(broken_files: li
 
 def test_no_suite_is_empty(raw: dict[str, pd.DataFrame]) -> None:
     for table in RAW_TABLES.values():
-        suite = suite_for(table, list(raw["models"]["model_id"]))
+        suite = suite_for(table, {"models": list(raw["models"]["model_id"])})
         assert len(suite.on_text) >= 4
         assert suite.on_numbers
         assert all(rule.meta["rule"] for rule in (*suite.on_text, *suite.on_numbers))
@@ -276,7 +276,7 @@ def test_no_suite_is_empty(raw: dict[str, pd.DataFrame]) -> None:
 def test_an_empty_suite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("expectations.suites._EXTRA", {"models": lambda suite: suite.on_text.clear()})
     with pytest.raises(AssertionError, match="the suite of models is empty"):
-        suite_for(MODELS, ["a/b"])
+        suite_for(MODELS, {"models": ["a/b"]})
 
 
 def validate_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> int:
