@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from features.catalogue import View
 from features.raw import read_raw
 from features.schema import SUBTASKS, TARGETS
 from foretell.errors import ConfigError, DataError
