@@ -16,11 +16,11 @@ from features.tagged import read_tagged
 from features.text_table import INCOMMENSURABLE
 from foretell.errors import DataError
 
-LINEAGE_COLUMNS = ["source", "regenerated_at", "revision", "backend", "dtype", "harness_version"]
+LINEAGE_COLUMNS = ["origin", "regenerated_at", "revision", "backend", "dtype", "harness_version"]
 RECORDED, REGENERATED, STALE = "recorded", "regenerated", "stale"
 _STATED = LINEAGE_COLUMNS[1:]
 _GROUP = ["model_id", "benchmark", "n_shot", "metric"]
-_SCORE = ["model_id", "benchmark", "subtask", "n_shot", "metric", "score", "stderr"]
+_SCORE = ["model_id", "benchmark", "subtask", "n_shot", "metric", "score", "stderr", "source"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def with_lineage(regenerated: pd.DataFrame, lineage: Mapping[str, Any]) -> pd.Da
     missing = [name for name in _STATED if name not in lineage]
     if missing:
         raise DataError(f"lineage of {lineage.get('slug', 'an unnamed model')}: no {missing}; make it again.")
-    return regenerated.assign(source=REGENERATED, **{name: str(lineage[name]) for name in _STATED})
+    return regenerated.assign(origin=REGENERATED, **{name: str(lineage[name]) for name in _STATED})
 
 
 def _recorded(table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(source=RECORDED, **dict.fromkeys(_STATED, ""))
+    return table.assign(origin=RECORDED, **dict.fromkeys(_STATED, ""))
 
 
 def _check_unique(table: pd.DataFrame, key: list[str], which: str) -> None:
@@ -74,11 +74,13 @@ def merge_scores(recorded: pd.DataFrame, regenerated: pd.DataFrame) -> Merged:
     )
     replaced = recorded.merge(used[_GROUP].drop_duplicates(), on=_GROUP, how="left", indicator=True)["_merge"] == "both"
     replaced.index = recorded.index
-    table = _concat([_recorded(recorded[~replaced])[_SCORE + LINEAGE_COLUMNS], used[_SCORE + LINEAGE_COLUMNS]])
+    table = _concat(
+        [_recorded(recorded[~replaced])[_SCORE + LINEAGE_COLUMNS], used.reindex(columns=_SCORE + LINEAGE_COLUMNS)]
+    )
     left_out = _concat(
         [
             _recorded(recorded[replaced]).assign(reason="replaced by a regenerated score")[_left_out_columns()],
-            held_back[_left_out_columns()],
+            held_back.reindex(columns=_left_out_columns()),
         ]
     )
     order = ["model_id", "benchmark", "n_shot", "subtask", "metric"]
@@ -86,7 +88,7 @@ def merge_scores(recorded: pd.DataFrame, regenerated: pd.DataFrame) -> Merged:
 
 
 def _left_out_columns() -> list[str]:
-    return [*_SCORE, "source", "reason"]
+    return [*_SCORE, "origin", "reason"]
 
 
 def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -114,7 +116,7 @@ def merge_generation_features(recorded: pd.DataFrame, regenerated: pd.DataFrame)
     left_out = _recorded(recorded[replaced]).assign(reason="replaced by regenerated features")
     return Merged(
         table.sort_values("model_id", ignore_index=True),
-        left_out[["model_id", "source", "reason"]].sort_values("model_id", ignore_index=True),
+        left_out[["model_id", "origin", "reason"]].sort_values("model_id", ignore_index=True),
     )
 
 

@@ -3,14 +3,16 @@ and one score table (a row per model and benchmark). Models that cannot be used 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from features.catalogue import FEATURES, View
 from features.regenerated import LINEAGE_COLUMNS
-from features.schema import BENCHMARKS, GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, Benchmark
+from features.schema import GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES
+from features.targets import Target
+from foretell.errors import ConfigError
 
 INPUTS = (MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, GENERATIONS)
 GENERATIONS_SOURCE = "generations_source"
@@ -27,25 +29,37 @@ class Tables:
     left_out: pd.DataFrame
 
 
-def tabulate(raw: Mapping[str, pd.DataFrame], view: View, benchmarks: tuple[str, ...], min_models: int) -> Tables:
-    """Build the tables of `view` from the typed raw tables; a benchmark with fewer than `min_models` scored models
-    keeps no score rows and each of its models is listed as left out."""
+def tabulate(raw: Mapping[str, pd.DataFrame], view: View, targets: Sequence[Target], min_models: int) -> Tables:
+    """Build the tables of `view` from the typed raw tables; a target with fewer than `min_models` scored models keeps
+    no score rows and each of its models is listed as left out. Raises ConfigError for a target that the view lacks."""
+    absent = [target.slug for target in targets if view not in target.views]
+    if absent:
+        raise ConfigError(
+            f"params.yaml: benchmarks: {', '.join(absent)}: not in the view {view}; leave them out, or set "
+            "tabulate.view to verified"
+        )
     joined = _verified(raw) if view == "verified" else _published(raw)
-    generations = raw["generations"].rename(columns={"source": GENERATIONS_SOURCE})
+    generations = raw["generations"].rename(columns={"origin": GENERATIONS_SOURCE})
     joined = joined.merge(generations, on="model_id", how="left", validate="one_to_one")
     usable, left_out = _usable(joined, view)
-    scores = pd.concat([aggregate(raw["scores"], BENCHMARKS[slug]) for slug in benchmarks], ignore_index=True)
-    scores = scores[scores["model_id"].isin(usable["model_id"])]
-    for slug in benchmarks:
-        scored = set(scores.loc[scores["benchmark"] == slug, "model_id"])
-        reason = "no score"
-        if len(scored) < min_models:
-            reason = f"benchmark measured on {len(scored)} models, fewer than {min_models}"
-            scores = scores[scores["benchmark"] != slug]
-            scored = set()
-        left_out += [(model, slug, reason) for model in usable["model_id"] if model not in scored]
+    recorded = raw["scores"] if view == "verified" else raw["scores"][raw["scores"]["source"].isna()]
+    recorded = recorded[recorded["model_id"].isin(usable["model_id"])]
+    kept = []
+    for target in targets:
+        measured = aggregate(recorded, target, complete=view == "verified")
+        enough = len(measured.scores) >= min_models
+        if enough:
+            kept.append(measured.scores)
+        few = f"benchmark measured on {len(measured.scores)} models, fewer than {min_models}"
+        scored = set(measured.scores["model_id"]) if enough else set()
+        left_out += [
+            (model, target.slug, measured.incomplete.get(model, "no score") if enough else few)
+            for model in usable["model_id"]
+            if model not in scored
+        ]
     made = [name for name in (GENERATIONS_SOURCE,) if name in usable]
     names = ["model_id", "family", *made, *(feature.name for feature in FEATURES[view])]
+    scores = pd.concat(kept, ignore_index=True) if kept else measured.scores.iloc[:0]
     return Tables(
         design=usable[names].sort_values("model_id", ignore_index=True),
         scores=scores.sort_values(["benchmark", "model_id"], ignore_index=True),
@@ -80,16 +94,48 @@ def _usable(joined: pd.DataFrame, view: View) -> tuple[pd.DataFrame, list[tuple[
     return joined[reasons == ""], out
 
 
-def aggregate(scores: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
-    """One row per model: the plain mean of `benchmark` over its measured subtasks (PROTOCOL: MMLU's subjects, XNLI's
-    languages, ANLI's rounds, LAMBADA's and GSM8K's variants, TruthfulQA's mc1 and mc2). Unmeasured ones are absent."""
+@dataclass(frozen=True)
+class Measured:
+    """`scores`: one row per model, columns model_id, benchmark (the target's slug), score, n_subtasks. `incomplete`:
+    model -> which of the needed subtasks it lacks, for models that are therefore not scored."""
+
+    scores: pd.DataFrame
+    incomplete: dict[str, str]
+
+
+def aggregate(scores: pd.DataFrame, target: Target, complete: bool) -> Measured:
+    """The target's score of every model: the plain mean over its measured subtasks (PROTOCOL: MMLU's subjects, XNLI's
+    languages, ANLI's rounds, LAMBADA's and GSM8K's variants, TruthfulQA's mc1 and mc2), or the score that stands for
+    all of them, where the parts are absent.
+
+    With `complete`, a model that lacks a needed subtask is not scored: a benchmark measured in part is another
+    quantity. Without, whatever was measured is averaged, as the study did.
+    """
     rows = scores[
-        (scores["benchmark"] == benchmark.benchmark)
-        & (scores["n_shot"] == benchmark.n_shot)
-        & (scores["metric"] == benchmark.metric)
+        (scores["benchmark"] == target.benchmark)
+        & (scores["n_shot"] == target.n_shot)
+        & (scores["metric"] == target.metric)
+        & scores["subtask"].isin([*target.needed, *target.optional, *target.whole])
     ].dropna(subset=["score"])
+    has_parts = rows["model_id"].isin(rows.loc[~rows["subtask"].isin(target.whole), "model_id"])
+    stands_for_all = rows["subtask"].isin(target.whole)
+    rows = rows[~(stands_for_all & has_parts)]
+    incomplete: dict[str, str] = {}
+    if complete:
+        incomplete = _incomplete(rows[~rows["subtask"].isin(target.whole)], target)
+        rows = rows[~rows["model_id"].isin(list(incomplete))]
     grouped = rows.sort_values(["model_id", "subtask"]).groupby("model_id")
-    lineage = {name: (name, "first") for name in LINEAGE_COLUMNS if name in rows}
-    means = grouped.agg(score=("score", "mean"), n_subtasks=("score", "size"), **lineage).reset_index()
-    means.insert(1, "benchmark", benchmark.slug)
-    return means.astype({"benchmark": "string"})
+    stated = {name: (name, "first") for name in ("source", *LINEAGE_COLUMNS) if name in rows}
+    means = grouped.agg(score=("score", "mean"), n_subtasks=("score", "size"), **stated).reset_index()
+    means.insert(1, "benchmark", target.slug)
+    return Measured(means.astype({"benchmark": "string"}), incomplete)
+
+
+def _incomplete(rows: pd.DataFrame, target: Target) -> dict[str, str]:
+    reasons = {}
+    for model, names in rows.groupby("model_id")["subtask"]:
+        missing = [name for name in target.needed if name not in set(names)]
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            reasons[str(model)] = f"measured in part: no score of {', '.join(missing[:3])}{more}"
+    return reasons

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from features.raw import read_raw
-from features.schema import SUBTASKS, TARGETS
+from features.schema import METRIC_WORDS, SUBTASKS, TARGETS
 from foretell.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,13 +48,13 @@ class Target:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Target:
         """The target that `to_dict` described."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**plain)
 
     @property
-    def unit(self) -> str:
-        """What its score is, for captions: "accuracy", "acc_norm", "Brier score (lower is better)"."""
-        words = self.metric.replace("brier_score", "Brier score").replace("_", " ")
-        return f"{words} (lower is better)" if self.lower_is_better else words
+    def metric_words(self) -> str:
+        """The metric as a caption says it: "accuracy", "normalised accuracy", "Brier score"."""
+        return METRIC_WORDS[self.metric]
 
 
 def targets_of(targets: pd.DataFrame, subtasks: pd.DataFrame) -> dict[str, Target]:

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 def power_law(task: Task) -> PowerLawOffset:
     """The power law in parameters and tokens on the task's models, to be fitted on any rows of them."""
     scale = task.columns(SCALE)
-    return PowerLawOffset.of(scale[:, 0], scale[:, 1], task.scores, task.lower_is_better)
+    return PowerLawOffset.of(scale[:, 0], scale[:, 1], task.scores, task.target.lower_is_better)
 
 
 def baselines(task: Task, law: PowerLawOffset) -> dict[Entry, Callable[[NDArray[np.int64]], Array]]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 from xgboost import Booster
 
-from features.schema import BENCHMARKS, SCORE_BOUNDS
 from foretell.answering.boosters import predict_rows
 from foretell.answering.card import Card
 from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, coverage
@@ -48,14 +47,14 @@ class Fitted:
 
 def card(task: Task, predictor: str, features: Sequence[str], fitted: Fitted, level: float, predictable: bool) -> Card:
     """What the fitted predictor's folder says about itself."""
-    about = BENCHMARKS[task.benchmark]
+    target = task.target
     examples = task.design[list(features)].iloc[[0, len(task.design) // 2]].astype(object)
     return Card(
-        benchmark=task.benchmark,
-        title=about.title,
-        metric=about.metric,
-        lower_is_better=about.lower_is_better,
-        bounds=SCORE_BOUNDS[about.metric],
+        benchmark=target.slug,
+        title=target.title,
+        metric=target.metric,
+        lower_is_better=target.lower_is_better,
+        bounds=(target.low, target.high),
         predictor=predictor,
         predictable=predictable,
         features=tuple(features),

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.catalogue import View
-from features.schema import BENCHMARKS
+from features.targets import Target
 from foretell.answering.encoding import Encoding
 from foretell.errors import DataError
 
@@ -23,24 +23,24 @@ class Task:
     """`design` has one row per model in the order of `scores` [n] and `families` [n]; rows are sorted by model_id, so
     that the seeds' splits do not depend on how the tables were stored."""
 
-    benchmark: str
+    target: Target
     design: pd.DataFrame
     scores: Array
     encoding: Encoding
 
     @classmethod
-    def of(cls, benchmark: str, design: pd.DataFrame, target: pd.DataFrame, encoding: Encoding) -> Task:
-        """Join a design table with one benchmark's scores (columns model_id, score).
+    def of(cls, target: Target, design: pd.DataFrame, scores: pd.DataFrame, encoding: Encoding) -> Task:
+        """Join a design table with the target's scores (columns model_id, score).
 
         Raises DataError when a score's model has no design row, a score is not finite, or a model occurs twice.
         """
-        unknown = sorted(set(target["model_id"]) - set(design["model_id"]))
+        unknown = sorted(set(scores["model_id"]) - set(design["model_id"]))
         if unknown:
-            raise DataError(f"{benchmark}: scores of models without a design row: {unknown[:5]}")
-        if target["model_id"].duplicated().any() or not np.isfinite(target["score"].astype(float)).all():
-            raise DataError(f"{benchmark}: scores must be finite, one per model")
-        joined = design.merge(target, on="model_id", validate="one_to_one").sort_values("model_id", ignore_index=True)
-        return cls(benchmark, joined.drop(columns="score"), joined["score"].to_numpy(dtype=np.float64), encoding)
+            raise DataError(f"{target.slug}: scores of models without a design row: {unknown[:5]}")
+        if scores["model_id"].duplicated().any() or not np.isfinite(scores["score"].astype(float)).all():
+            raise DataError(f"{target.slug}: scores must be finite, one per model")
+        joined = design.merge(scores, on="model_id", validate="one_to_one").sort_values("model_id", ignore_index=True)
+        return cls(target, joined.drop(columns="score"), joined["score"].to_numpy(dtype=np.float64), encoding)
 
     @property
     def model_ids(self) -> tuple[str, ...]:
@@ -53,9 +53,9 @@ class Task:
         return tuple(self.design["family"].astype(str))
 
     @property
-    def lower_is_better(self) -> bool:
-        """True where the score is a Brier score."""
-        return BENCHMARKS[self.benchmark].lower_is_better
+    def benchmark(self) -> str:
+        """The target's slug."""
+        return self.target.slug
 
     @property
     def view(self) -> View:
@@ -69,4 +69,4 @@ class Task:
     def subset(self, rows: NDArray[np.intp]) -> Task:
         """The task restricted to `rows` (in ascending order)."""
         design = self.design.iloc[rows].reset_index(drop=True)
-        return Task(self.benchmark, design, self.scores[rows], self.encoding)
+        return Task(self.target, design, self.scores[rows], self.encoding)

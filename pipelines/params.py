@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from features.schema import BENCHMARKS
+from features.targets import known_target, read_targets
 from foretell.errors import ConfigError
 from foretell.laws.settings import LawSettings
 from foretell.mixtures.settings import MixSettings
@@ -77,7 +77,7 @@ class Fit(Section):
 
 
 class Params(Section):
-    benchmarks: tuple[str, ...]
+    benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
     tabulate: Tabulate
     protocol: Protocol
     select: Select
@@ -104,9 +104,12 @@ class Params(Section):
     @field_validator("benchmarks")
     @classmethod
     def _known(cls, slugs: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [slug for slug in slugs if slug not in BENCHMARKS]
-        if unknown or not slugs:
-            raise ValueError(f"unknown benchmarks {unknown}; known: {', '.join(BENCHMARKS)}")
+        known = read_targets()
+        for slug in slugs:
+            try:
+                known_target(slug, known)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
         return slugs
 
 

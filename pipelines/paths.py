@@ -33,6 +33,11 @@ MIXTURES = REPORTS / "mixtures"
 SEQUENCE = Path("data/sequence")
 
 
-def target(benchmark: str) -> Path:
+def target_scores(benchmark: str) -> Path:
     """The slice of the score table that one benchmark's stages read."""
     return TABLES / "benchmarks" / f"{benchmark}.parquet"
+
+
+def target_file(benchmark: str) -> Path:
+    """What the benchmark is: its title, metric, direction and bounds."""
+    return TABLES / "benchmarks" / f"{benchmark}.json"

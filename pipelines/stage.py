@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,9 +36,8 @@ def stage_lock(name: str, timeout_seconds: float = 3600) -> Iterator[None]:
         raise ConfigError(f"stage {name} has been running elsewhere for {timeout_seconds:.0f} s; end it") from None
 
 
-def argument(allowed: Mapping[str, object] | tuple[str, ...]) -> str:
+def argument(allowed: Sequence[str]) -> str:
     """The stage's one command-line argument, which must be one of `allowed`."""
-    names = tuple(allowed)
-    if len(sys.argv) != 2 or sys.argv[1] not in names:
-        raise ConfigError(f"{Path(sys.argv[0]).name} takes one of: {', '.join(names)}; got {sys.argv[1:]}")
+    if len(sys.argv) != 2 or sys.argv[1] not in allowed:
+        raise ConfigError(f"{Path(sys.argv[0]).name} takes one of: {', '.join(allowed)}; got {sys.argv[1:]}")
     return sys.argv[1]

@@ -1,17 +1,23 @@
 """What the later stages share: reading what `tabulate` and `select` wrote."""
 
 from features.catalogue import View
+from features.targets import Target
 from foretell.answering.encoding import Encoding
 from models.catalogue import PREDICTORS, Entry, features_of
 from models.task import Task
 from pipelines.files import read_json, read_parquet
-from pipelines.paths import DESIGN_TABLE, ENCODING, SELECTED, target
+from pipelines.paths import DESIGN_TABLE, ENCODING, SELECTED, target_file, target_scores
 
 
 def read_task(benchmark: str) -> Task:
     """One benchmark's prediction task."""
     encoding = Encoding.from_dict(read_json(ENCODING))
-    return Task.of(benchmark, read_parquet(DESIGN_TABLE), read_parquet(target(benchmark)), encoding)
+    return Task.of(read_target(benchmark), read_parquet(DESIGN_TABLE), read_parquet(target_scores(benchmark)), encoding)
+
+
+def read_target(benchmark: str) -> Target:
+    """What one benchmark is, as `tabulate` wrote it."""
+    return Target.from_dict(read_json(target_file(benchmark)))
 
 
 def read_features(benchmark: str, view: View) -> dict[Entry, tuple[str, ...]]:

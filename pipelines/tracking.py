@@ -28,7 +28,7 @@ from pipelines.params import Params, load_params
 from pipelines.paths import ERRORS, GENERATION_REPORT, LAWS, MIXTURES, PREDICTORS, REPORTS, TRAJECTORIES
 from pipelines.progress import Progress
 from pipelines.studies import findings
-from pipelines.tables import read_features
+from pipelines.tables import read_features, read_target
 from pipelines.workspace import WORKSPACE
 
 
@@ -52,7 +52,7 @@ def _results(
     benchmark: str, table: pd.DataFrame, params: Params, card: Mapping[str, Any], coverage: Mapping[str, Any]
 ) -> list[PredictorResults]:
     """How each predictor of a benchmark did; the registered one with the coverage of its intervals."""
-    errors = pd.read_csv(ERRORS / benchmark / "errors.csv")
+    errors, target = pd.read_csv(ERRORS / benchmark / "errors.csv"), read_target(benchmark)
     features = read_features(benchmark, params.tabulate.view)
     registered = {f"{scheme.metric_prefix}coverage": float(coverage[scheme]["coverage"]) for scheme in Scheme}
     registered["predictable"] = float(card["predictable"])
@@ -61,7 +61,7 @@ def _results(
         predictor = CATALOGUE[str(row["predictor"])]
         results.append(
             PredictorResults(
-                benchmark=benchmark,
+                target=target,
                 predictor=predictor,
                 features=features[predictor],
                 figures={str(key): value for key, value in row.items()},

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from filelock import FileLock
+from known_targets import TARGETS
 from ruamel.yaml import YAML
 
 from features.encoding import encoding_of
@@ -75,7 +76,7 @@ def raw_root() -> Path:
     if not all((REPOSITORY / table.path).is_file() for table in RAW_TABLES.values()):
         (REPOSITORY / ".locks").mkdir(exist_ok=True)
         with FileLock(REPOSITORY / ".locks" / "tests-pull.lock"):
-            pointers = [f"{table.path}.dvc" for table in RAW_TABLES.values()]
+            pointers = [f"{table.path}.dvc" for table in RAW_TABLES.values() if table.versioned_by == "dvc"]
             command = [sys.executable, "-m", "dvc", "pull", "--quiet", *pointers]
             subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
     return REPOSITORY
@@ -100,13 +101,18 @@ def small_text(raw_root: Path) -> dict[str, pd.DataFrame]:
     usable = sorted(set.intersection(base, *measured, set(text["generations"]["model_id"])))
     chosen = usable[::2][:N_SMALL] + usable[1::2][: max(0, N_SMALL - len(usable[::2]))]
     assert len(chosen) == N_SMALL
-    about_models = {"models", *(name for name, table in RAW_TABLES.items() if table.references)}
-    small = {
-        name: frame[frame["model_id"].isin(chosen)].reset_index(drop=True) if name in about_models else frame[:60]
-        for name, frame in text.items()
-    }
+    small = {name: _slice(name, frame, chosen) for name, frame in text.items()}
     kept = small["scores"]["benchmark"].isin(["hellaswag", "lambada"])
     return {**small, "scores": small["scores"][kept].reset_index(drop=True)}
+
+
+def _slice(name: str, frame: pd.DataFrame, models: list[str]) -> pd.DataFrame:
+    """The rows of these models; of a table about something else its first 60, and every definition."""
+    if name in ("targets", "subtasks"):
+        return frame
+    if "model_id" in frame and RAW_TABLES[name].key[0] == "model_id":
+        return frame[frame["model_id"].isin(models)].reset_index(drop=True)
+    return frame[:60]
 
 
 def write_raw(root: Path, tables: dict[str, pd.DataFrame]) -> None:
@@ -135,7 +141,7 @@ def small_root(small_text: dict[str, pd.DataFrame], tmp_path_factory: pytest.Tem
 def small_tables(small_root: Path) -> Tables:
     """The verified view of the slice."""
     raw = {name: read_raw(table, small_root) for name, table in RAW_TABLES.items()}
-    return tabulate(raw, "verified", SMALL_BENCHMARKS, 30)
+    return tabulate(raw, "verified", [TARGETS[slug] for slug in SMALL_BENCHMARKS], 30)
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +149,7 @@ def small_task(small_tables: Tables) -> Task:
     """LAMBADA on the slice."""
     scores = small_tables.scores
     target = scores.loc[scores["benchmark"] == "lambada_0shot", ["model_id", "score"]]
-    return Task.of("lambada_0shot", small_tables.design, target, encoding_of(small_tables.design, "verified"))
+    return Task.of(TARGETS["lambada_0shot"], small_tables.design, target, encoding_of(small_tables.design, "verified"))
 
 
 @pytest.fixture

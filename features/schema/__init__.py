@@ -1,10 +1,10 @@
-"""Every table of the project: columns, dtypes, units, ranges, sets and meanings, and the benchmarks to predict."""
+"""Every table of the project: columns, dtypes, units, ranges, sets and meanings, and the targets to predict."""
 
 from features.schema.core import Column, Table
 from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SHARES
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
 from features.schema.losses import LOSS_CURVES, LOSS_POINTS
-from features.schema.scores import BENCHMARKS, SCORE_BOUNDS, SCORES, Benchmark
+from features.schema.scores import METRIC_WORDS, SCORE_BOUNDS, SCORES
 from features.schema.targets import DOUBTS, GROUPS, SUBTASKS, TARGETS, WITNESSES
 from features.schema.trajectories import CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_DOMAINS, MIXTURE_LOSSES
 
@@ -17,7 +17,6 @@ RAW_TABLES: dict[str, Table] = {
 }
 
 __all__ = [
-    "BENCHMARKS",
     "CHECKPOINT_SCORES",
     "CORPORA",
     "CORRECTIONS",
@@ -28,6 +27,7 @@ __all__ = [
     "ITEM_LOSSES",
     "LOSS_CURVES",
     "LOSS_POINTS",
+    "METRIC_WORDS",
     "MIXTURE_DOMAINS",
     "MIXTURE_LOSSES",
     "MODELS",
@@ -40,7 +40,6 @@ __all__ = [
     "SUBTASKS",
     "TARGETS",
     "WITNESSES",
-    "Benchmark",
     "Column",
     "Table",
 ]

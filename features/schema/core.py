@@ -28,7 +28,8 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """A CSV under data/raw: its columns in file order, the columns that identify a row, and `references`,
-    pairs (column here, table name): the value must be the (first) key of one of that table's rows."""
+    pairs (column here, table name): the value must be the (first) key of one of that table's rows. Measurements are
+    versioned by DVC, definitions (which people review line by line) by git."""
 
     name: str
     path: Path
@@ -36,6 +37,7 @@ class Table:
     columns: tuple[Column, ...]
     meaning: str
     references: tuple[tuple[str, str], ...] = ()
+    versioned_by: Literal["dvc", "git"] = "dvc"
 
     @property
     def names(self) -> list[str]:

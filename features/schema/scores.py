@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from features.schema.core import RAW, Table, date, integer, number, text, word
 
 SCORE_BOUNDS: dict[str, tuple[float, float]] = {
@@ -15,43 +13,15 @@ SCORE_BOUNDS: dict[str, tuple[float, float]] = {
     "prompt_instruction_strict_mean": (0.0, 1.0),
 }
 METRICS = tuple(SCORE_BOUNDS)
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """One prediction target: the rows of the score table that it averages, and how to read its score.
-    `lower_is_better` holds for Brier scores (0-2); accuracies are 0-1, higher is better."""
-
-    slug: str
-    title: str
-    benchmark: str
-    n_shot: int
-    metric: str
-
-    @property
-    def lower_is_better(self) -> bool:
-        """True for Brier scores."""
-        return self.metric == "brier_score"
-
-
-BENCHMARKS: dict[str, Benchmark] = {
-    b.slug: b
-    for b in (
-        Benchmark("arc_challenge_25shot", "ARC-Challenge (25-shot)", "arc_challenge", 25, "accuracy"),
-        Benchmark("gsm8k_5shot", "GSM8K (5-shot)", "gsm8k", 5, "accuracy"),
-        Benchmark("hellaswag_10shot", "HellaSwag (10-shot)", "hellaswag", 10, "accuracy"),
-        Benchmark("humaneval_0shot", "HumanEval (0-shot)", "humaneval", 0, "accuracy"),
-        Benchmark("lambada_0shot", "LAMBADA (0-shot)", "lambada", 0, "accuracy"),
-        Benchmark("mmlu_0shot", "MMLU (0-shot)", "mmlu", 0, "accuracy"),
-        Benchmark("mmlu_5shot", "MMLU (5-shot)", "mmlu", 5, "accuracy"),
-        Benchmark("truthfulqa_0shot", "TruthfulQA (0-shot)", "truthfulqa", 0, "accuracy"),
-        Benchmark("winogrande_5shot", "Winogrande (5-shot)", "winogrande", 5, "accuracy"),
-        Benchmark("anli_0shot", "ANLI (0-shot, Brier)", "anli", 0, "brier_score"),
-        Benchmark("logiqa2_0shot", "LogiQA2 (0-shot, Brier)", "logiqa2", 0, "brier_score"),
-        Benchmark("mathqa_0shot", "MathQA (0-shot, Brier)", "mathqa", 0, "brier_score"),
-        Benchmark("xnli_0shot", "XNLI (0-shot, Brier)", "xnli", 0, "brier_score"),
-    )
+METRIC_WORDS = {
+    "acc_norm": "normalised accuracy",
+    "accuracy": "accuracy",
+    "brier_score": "Brier score",
+    "f1": "F1",
+    "perplexity": "perplexity",
+    "prompt_instruction_strict_mean": "strict accuracy",
 }
+
 
 SCORES = Table(
     "scores",

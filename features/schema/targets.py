@@ -30,6 +30,7 @@ TARGETS = Table(
         text("source", "where definition and chance level stand"),
     ),
     "What foretell predicts: one row per target.",
+    versioned_by="git",
 )
 
 SUBTASKS = Table(
@@ -47,6 +48,7 @@ SUBTASKS = Table(
         text("meaning", "why it may be absent, or what it stands for", nullable=True),
     ),
     "The parts of every benchmark whose scores are recorded, and which of them a target can do without.",
+    versioned_by="git",
 )
 
 WITNESSES = Table(

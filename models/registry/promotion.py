@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mlflow.entities.model_registry import ModelVersion
 
-from features.schema import BENCHMARKS
-from foretell.errors import ConfigError, ForetellError, RefusedError, TrackingError
+from features.targets import known_target, read_targets
+from foretell.errors import ForetellError, RefusedError, TrackingError
 from foretell.loading import CANDIDATE
 from models.gates import Gate
 from models.registry.champions import Event, champion, claimed, events, move, previous, stamp, undo
@@ -39,9 +39,9 @@ class Plan:
 
 def check_benchmarks(names: Sequence[str]) -> None:
     """Raise ConfigError for a benchmark that is not known."""
-    unknown = [name for name in names if name not in BENCHMARKS]
-    if unknown:
-        raise ConfigError(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    known = read_targets()
+    for name in names:
+        known_target(name, known)
 
 
 def plan(store: Store, workspace: Workspace, benchmarks: Sequence[str], version: str = "") -> list[Plan]:

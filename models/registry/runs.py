@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from features.targets import Target
 from models.catalogue import Entry
 from models.registry.lineage import Dataset, Lineage
 from models.report.cards import run_card
@@ -54,7 +55,7 @@ def version_stages(benchmark: str) -> list[str]:
 
 @dataclass(frozen=True)
 class PredictorResults:
-    """How one predictor did on one benchmark.
+    """How one predictor did on one target.
 
     features: what it learns from.
     figures: its row of reports/errors.csv.
@@ -62,7 +63,7 @@ class PredictorResults:
     extra_metrics: what is measured of the registered predictor only (coverage of its intervals).
     """
 
-    benchmark: str
+    target: Target
     predictor: Entry
     features: Sequence[str]
     figures: Mapping[str, Any]
@@ -72,13 +73,19 @@ class PredictorResults:
 
 def run_spec(results: PredictorResults, lineage: Lineage) -> RunSpec:
     """The run of one predictor: one run whose metric `mae` has step = seed, never a run per seed."""
-    benchmark, name = results.benchmark, results.predictor.name
+    benchmark, name = results.target.slug, results.predictor.name
     stages = version_stages(benchmark)
     datasets = lineage.datasets(stages)
     figures = {key: value for key, value in results.figures.items() if isinstance(value, float)}
     figures = {key: value for key, value in figures.items() if math.isfinite(value)} | dict(results.extra_metrics)
     view, n_seeds = str(lineage.params["tabulate"]["view"]), str(len(results.mae_per_seed))
-    settings = {"benchmark": benchmark, "predictor": name, "view": view, "features": ", ".join(results.features)}
+    settings = {
+        "benchmark": benchmark,
+        "group": results.target.group,
+        "predictor": name,
+        "view": view,
+        "features": ", ".join(results.features),
+    }
     settings |= {f"protocol.{key}": str(value) for key, value in lineage.params["protocol"].items()}
     settings |= {"n_seeds": n_seeds, "family_seeds": str(lineage.params["evaluate"]["family_seeds"])}
     return RunSpec(
@@ -86,7 +93,7 @@ def run_spec(results: PredictorResults, lineage: Lineage) -> RunSpec:
         stage_hash=lineage.lock.stage_hash(stages, name),
         benchmark=benchmark,
         predictor=name,
-        description=run_card(benchmark, results.predictor, figures, results.features, view),
+        description=run_card(results.target, results.predictor, figures, results.features, view),
         params=settings,
         metrics={key: value for key, value in figures.items() if key != "mae"} | {"mae_mean": figures["mae"]},
         history={"mae": list(enumerate(results.mae_per_seed))},

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from features.schema import BENCHMARKS
+from features.targets import Target
 from foretell.markdown import markdown_table
 from models.catalogue import ALL_FEATURES, SCALE_ONLY, SELECTED_DESIGN, Entry
 from models.schemes import Scheme
@@ -25,12 +25,12 @@ seeds and folds.
 """
 
 
-def run_card(benchmark: str, predictor: Entry, figures: Mapping[str, float], features: Sequence[str], view: str) -> str:
+def run_card(target: Target, predictor: Entry, figures: Mapping[str, float], features: Sequence[str], view: str) -> str:
     """What one run is, in a few lines."""
-    about = BENCHMARKS[benchmark]
-    unit = "Brier score, 0-2, lower is better" if about.lower_is_better else "accuracy, 0-1, higher is better"
+    better = "lower" if target.lower_is_better else "higher"
+    unit = f"{target.metric_words}, {target.low:g} to {target.high:g}, {better} is better"
     lines = [
-        f"**{about.title}** predicted by **{predictor.title}** ({view} facts; {unit}).",
+        f"**{target.title}** predicted by **{predictor.title}** ({view} facts; {unit}).",
         f"Mean absolute error {figures['mae']:.4f} (95 % interval over seeds {figures['mae_low']:.4f} to "
         f"{figures['mae_high']:.4f}).",
     ]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import SCALE
-from features.schema import BENCHMARKS
+from features.targets import Target
 from foretell.markdown import markdown_table
 from foretell.stats import Interval, benjamini_hochberg
 from models.catalogue import (
@@ -42,10 +42,12 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Inputs:
-    """One benchmark's results: `errors` and `predictions` as Evaluation's, `selected` (selection -> features),
-    `stability` (selection -> feature -> share of resampled model sets that choose it; empty = not measured),
-    `coverage` of the fitted predictor and `nested` (selection -> MAE per seed with the selection inside, or None)."""
+    """One benchmark's results: `target` says what it is; `errors` and `predictions` as Evaluation's; `selected`
+    (selection -> features); `stability` (selection -> feature -> share of resampled model sets that choose it; empty =
+    not measured); `coverage` of the fitted predictor; `nested` (selection -> MAE per seed with the selection inside, or
+    None)."""
 
+    target: Target
     errors: pd.DataFrame
     predictions: pd.DataFrame
     selected: Mapping[str, list[str]]
@@ -112,10 +114,10 @@ def metrics(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> dict[str, Any]
 
 
 def figure_table(inputs: Mapping[str, Inputs]) -> dict[str, dict[Entry, Interval]]:
-    """Benchmark -> predictor -> MAE interval, for the figure of errors."""
+    """A benchmark's title -> predictor -> MAE interval, for the figure of errors."""
     return {
-        benchmark: {entry: mae_interval(results.errors, entry.name) for entry in SHOWN}
-        for benchmark, results in inputs.items()
+        results.target.title: {entry: mae_interval(results.errors, entry.name) for entry in SHOWN}
+        for results in inputs.values()
     }
 
 
@@ -129,14 +131,14 @@ def report(
         f"Protocol: {protocol}. MAE is the mean absolute error of nested cross-validation in score units "
         "(accuracy 0-1; Brier 0-2, lower is better), mean over seeds with a 95 % interval.",
         "## Error by benchmark (XGBoost)",
-        _errors(table, SHOWN, ALL_FEATURES),
+        _errors(table, inputs, SHOWN, ALL_FEATURES),
         "Seeds re-split the same models, so the paired t-test (p, Benjamini-Hochberg over benchmarks) tests the noise "
         "of the splits, not new models. The next table is about new models: the test corrected for overlapping "
         "training sets (Nadeau and Bengio, on the random folds) and, apart from it, the improvement on model families "
         "held out whole. *Predictable*: a lower error than the median's on those families.",
         "## What survives",
         _new_families(table, inputs),
-        *(_verdict(table, entry) for entry in SELECTED),
+        *(_verdict(table, inputs, entry) for entry in SELECTED),
     ]
     if any(results.nested for results in inputs.values()):
         sections += ["## Selection repeated inside every outer training fold", _nested(table, inputs)]
@@ -146,7 +148,7 @@ def report(
             "repeats the selection inside every training fold and shows that error here (docs/paper.md has it)."
         ]
     if {entry.name for entry in CROSS_CHECKS} <= set(table["predictor"]):
-        sections += ["## The same with LightGBM", _errors(table, CROSS_CHECKS, ALL_FEATURES_LIGHTGBM)]
+        sections += ["## The same with LightGBM", _errors(table, inputs, CROSS_CHECKS, ALL_FEATURES_LIGHTGBM)]
     sections += ["## Selected features, in the order they were added", _selected(inputs)]
     if any(shares for results in inputs.values() for shares in results.stability.values()):
         sections += ["## How often resampled model sets choose a feature (80 % of the models each)", _stability(inputs)]
@@ -160,10 +162,10 @@ def _row_of(table: pd.DataFrame, benchmark: str, entry: Entry) -> pd.Series:
     return table[(table["benchmark"] == benchmark) & (table["predictor"] == entry.name)].iloc[0]
 
 
-def _errors(table: pd.DataFrame, entries: Sequence[Entry], candidate: Entry) -> str:
+def _errors(table: pd.DataFrame, inputs: Mapping[str, Inputs], entries: Sequence[Entry], candidate: Entry) -> str:
     rows = []
-    for benchmark in table["benchmark"].unique():
-        row = {"benchmark": BENCHMARKS[benchmark].title}
+    for benchmark, results in inputs.items():
+        row = {"benchmark": results.target.title}
         for entry in entries:
             errors = _row_of(table, benchmark, entry)
             half = (errors["mae_high"] - errors["mae_low"]) / 2
@@ -178,7 +180,7 @@ def _errors(table: pd.DataFrame, entries: Sequence[Entry], candidate: Entry) -> 
 def _new_families(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> str:
     rows = []
     for benchmark, results in inputs.items():
-        row = {"benchmark": BENCHMARKS[benchmark].title}
+        row = {"benchmark": results.target.title}
         for entry in (MEDIAN, SCALE_ONLY, *SELECTED, LAW_PLUS_TREES):
             row[f"{entry.title}, new families"] = f"{_row_of(table, benchmark, entry)['family_mae']:.4f}"
         for entry in SELECTED:
@@ -191,9 +193,9 @@ def _new_families(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> str:
     return markdown_table(rows)
 
 
-def _verdict(table: pd.DataFrame, entry: Entry) -> str:
+def _verdict(table: pd.DataFrame, inputs: Mapping[str, Inputs], entry: Entry) -> str:
     rows = table[table["predictor"] == entry.name]
-    titles = rows["benchmark"].map(lambda benchmark: BENCHMARKS[benchmark].title)
+    titles = rows["benchmark"].map(lambda benchmark: inputs[benchmark].target.title)
     better = rows["improvement_pct"] > 0
     over_seeds = better & (rows["p_bh"] < ALPHA)
     corrected = better & (rows["p_corrected_bh"] < ALPHA)
@@ -214,7 +216,7 @@ def _listed(names: list[str]) -> str:
 def _nested(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> str:
     rows = []
     for benchmark, results in inputs.items():
-        row = {"benchmark": BENCHMARKS[benchmark].title}
+        row = {"benchmark": results.target.title}
         row["scale only"] = f"{_row_of(table, benchmark, SCALE_ONLY)['mae']:.4f}"
         for entry in SELECTED:
             row[entry.title] = f"{_row_of(table, benchmark, entry)['mae']:.4f}"
@@ -226,8 +228,8 @@ def _nested(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> str:
 
 def _selected(inputs: Mapping[str, Inputs]) -> str:
     rows = []
-    for benchmark, results in inputs.items():
-        row = {"benchmark": BENCHMARKS[benchmark].title}
+    for results in inputs.values():
+        row = {"benchmark": results.target.title}
         for entry in SELECTED:
             added = [name for name in results.selected[entry.selection] if name not in SCALE]
             row[entry.title] = ", ".join(added) or "(none beyond scale)"
@@ -237,8 +239,8 @@ def _selected(inputs: Mapping[str, Inputs]) -> str:
 
 def _stability(inputs: Mapping[str, Inputs]) -> str:
     rows = []
-    for benchmark, results in inputs.items():
-        row = {"benchmark": BENCHMARKS[benchmark].title}
+    for results in inputs.values():
+        row = {"benchmark": results.target.title}
         for entry in SELECTED:
             shares = sorted(results.stability.get(entry.selection, {}).items(), key=lambda item: (-item[1], item[0]))
             row[entry.title] = ", ".join(f"{name} {share:.0%}" for name, share in shares) or "(not run)"
@@ -248,8 +250,8 @@ def _stability(inputs: Mapping[str, Inputs]) -> str:
 
 def _coverage(inputs: Mapping[str, Inputs]) -> str:
     rows = []
-    for benchmark, results in inputs.items():
-        row = {"benchmark": BENCHMARKS[benchmark].title, "nominal": f"{results.coverage['level']:.0%}"}
+    for results in inputs.values():
+        row = {"benchmark": results.target.title, "nominal": f"{results.coverage['level']:.0%}"}
         row |= {scheme.held_out: f"{results.coverage[scheme]['coverage']:.1%}" for scheme in Scheme}
         rows.append(row | {"mean width": f"{results.coverage[Scheme.RANDOM]['mean_width']:.3f}"})
     return markdown_table(rows)

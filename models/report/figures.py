@@ -17,7 +17,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from features.schema import BENCHMARKS
 from models.catalogue import MEDIAN, Entry
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def error_by_benchmark(table: Mapping[str, Mapping[Entry, Interval]]) -> Figure:
-    """Mean MAE relative to the median predictor, one row of dots per benchmark (`table`: benchmark -> predictor ->
+    """Mean MAE relative to the median predictor, one row of dots per benchmark (`table`: its title -> predictor ->
     interval). Left is better; 1 is the median."""
     predictors = list(next(iter(table.values())))
     figure, axes = _axes(9, 0.62 * len(table) + 1.6)
@@ -49,7 +48,7 @@ def error_by_benchmark(table: Mapping[str, Mapping[Entry, Interval]]) -> Figure:
             label = predictor.title if row == 0 else None
             axes.plot(interval.estimate / base, row + offset, "o", color=colour, ms=4.5, label=label)
             axes.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
-    axes.set_yticks(range(len(table)), [BENCHMARKS[benchmark].title for benchmark in table])
+    axes.set_yticks(range(len(table)), list(table))
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlabel("mean absolute error / error of the median (nested cross-validation, 95 % interval over seeds)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from features.schema import BENCHMARKS
 from foretell.markdown import markdown_table
 
 
@@ -17,7 +16,7 @@ def laws_section(benchmarks: Mapping[str, Any], chinchilla: Mapping[str, Any]) -
     are the contents of reports/laws/benchmarks.json and chinchilla.json."""
     rows = [
         {
-            "benchmark": BENCHMARKS[slug].title,
+            "benchmark": fit["title"],
             "R² of a power law in parameters and tokens": f"{fit['r2']:.2f}",
             "90 % interval": "{:.2f} to {:.2f}".format(*fit["r2_interval_90"]),
         }

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from features.raw import read_raw
-from features.schema import BENCHMARKS, MODELS
+from features.schema import MODELS
+from features.targets import known_target, read_targets
 from foretell.answering.answer import Answer
 from foretell.answering.predictor import Predictor
-from foretell.errors import ConfigError, TrackingError
+from foretell.errors import TrackingError
 from models.registry.champions import aliased_versions, answering_version
 from models.registry.store import Store
 from pipelines.params import Params, load_params
@@ -41,9 +42,9 @@ def answers(design: Mapping[str, Any], benchmarks: Sequence[str], level: float |
 
     Raises ConfigError for an unknown benchmark, DataError for a wrong design, TrackingError when nothing is registered.
     """
-    unknown = [name for name in benchmarks if name not in BENCHMARKS]
-    if unknown:
-        raise ConfigError(f"--benchmark: unknown {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    known = read_targets()
+    for name in benchmarks:
+        known_target(name, known)
     slugs = list(benchmarks or load_params().benchmarks)  # raises outside a workspace, before a store is made
     store, answered = Store(), []
     for slug in slugs:
@@ -84,13 +85,13 @@ def print_answers(answered: Sequence[RegisteredAnswer]) -> None:
 
 def print_status() -> None:
     """A table of what is registered, and where the language models' figures come from."""
-    params = load_params()
+    params, targets = load_params(), read_targets()
     store = Store()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("benchmark", "version", "is", "MAE", "new families", "coverage", "data", "note"):
         table.add_column(heading, justify="right" if heading in ("MAE", "new families", "coverage") else "left")
     for benchmark in params.benchmarks:
-        title, shown = BENCHMARKS[benchmark].title, aliased_versions(store, benchmark)
+        title, shown = targets[benchmark].title, aliased_versions(store, benchmark)
         if not shown:
             table.add_row(title, "-", "-", "", "", "", "", "not registered")
         for registered in shown:

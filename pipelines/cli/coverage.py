@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from features.schema import BENCHMARKS
 from foretell.markdown import markdown_table
 from models.gates import COVERAGE_TOLERANCE, covers
 from models.schemes import Scheme
 from pipelines.files import read_json
 from pipelines.params import load_params
 from pipelines.paths import PREDICTORS
+from pipelines.tables import read_target
 
 
 def print_coverage() -> None:
@@ -27,7 +27,7 @@ def print_coverage() -> None:
             within[name] += abs(float(gate.figures[name]) - coverage["level"]) <= COVERAGE_TOLERANCE + 1e-9
         rows.append(
             {
-                "benchmark": BENCHMARKS[benchmark].title,
+                "benchmark": read_target(benchmark).title,
                 "held-out models": f"{100 * float(gate.figures['models']):.1f}",
                 "held-out families": f"{100 * float(gate.figures['families']):.1f}",
                 "both": f"{100 * float(gate.figures['coverage']):.1f}",

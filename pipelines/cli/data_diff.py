@@ -48,7 +48,9 @@ def _check_revision(name: str) -> None:
 
 def _at(table: Table, revision: str) -> pd.DataFrame:
     pointer = subprocess.run(
-        ["git", "cat-file", "-e", f"{revision}:{table.path}.dvc"], capture_output=True, check=False
+        ["git", "cat-file", "-e", f"{revision}:{table.path}{'.dvc' if table.versioned_by == 'dvc' else ''}"],
+        capture_output=True,
+        check=False,
     )
     if pointer.returncode:  # the table was not there yet
         return pd.DataFrame({name: pd.Series(dtype=str) for name in table.names})

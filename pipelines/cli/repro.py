@@ -22,10 +22,11 @@ def reproduce() -> None:
     """Fetch the facts that are missing, run `dvc repro`, and make the store match."""
     started = time.monotonic()
     params = load_params()
-    missing = [str(table.path) for table in RAW_TABLES.values() if not table.path.is_file()]
+    in_dvc = [table.path for table in RAW_TABLES.values() if table.versioned_by == "dvc"]
+    missing = [str(path) for path in in_dvc if not path.is_file()]
     if missing:
         _dvc("pull", *[f"{path}.dvc" for path in missing])
-    changed = [str(table.path) for table in RAW_TABLES.values() if _differs(table.path)]
+    changed = [str(path) for path in in_dvc if _differs(path)]
     if changed:
         names = " ".join(changed)
         raise ConfigError(

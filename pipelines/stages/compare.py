@@ -7,7 +7,6 @@ figures that its run shows (predicted against actual, errors over seeds).
 
 import pandas as pd
 
-from features.schema import BENCHMARKS
 from foretell.parallel import Spread
 from models.catalogue import CATALOGUE, SCALE_ONLY
 from models.report.comparison import Inputs, error_table, figure_table, metrics, report
@@ -19,6 +18,7 @@ from pipelines.params import load_params
 from pipelines.paths import ERRORS, NESTED, PREDICTORS, REPORTS, SELECTED
 from pipelines.stage import run_stage
 from pipelines.studies import sections
+from pipelines.tables import read_target
 
 
 def main() -> None:
@@ -37,21 +37,22 @@ def main() -> None:
 
 def draw_runs(benchmark: str) -> None:
     """Draw what each predictor's run shows, for one benchmark."""
-    results, about = read_inputs(benchmark), BENCHMARKS[benchmark]
+    results = read_inputs(benchmark)
     for name in results.errors["predictor"].unique():
         entry, folder = CATALOGUE[name], REPORTS / "runs" / benchmark / name
         predictions = rows_of(results.predictions, name, Scheme.RANDOM)
-        figure = predicted_against_actual(predictions, f"{about.title}: {entry.title}")
+        figure = predicted_against_actual(predictions, f"{results.target.title}: {entry.title}")
         write_figure(folder / "predicted_against_actual.png", figure)
         shown = dict.fromkeys((SCALE_ONLY, entry))
         per_seed = {shown_entry.title: seed_errors(results.errors, shown_entry.name) for shown_entry in shown}
-        write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, about.title))
+        write_figure(folder / "errors_over_seeds.png", seed_distribution(per_seed, results.target.title))
 
 
 def read_inputs(benchmark: str) -> Inputs:
     """One benchmark's results from the earlier stages' files."""
     chosen = read_json(SELECTED / f"{benchmark}.json")
     return Inputs(
+        target=read_target(benchmark),
         errors=pd.read_csv(ERRORS / benchmark / "errors.csv"),
         predictions=read_parquet(ERRORS / benchmark / "predictions.parquet"),
         selected={predictor: choice["features"] for predictor, choice in chosen.items()},

@@ -6,7 +6,6 @@ Reads the design table, the benchmark's scores and its selected features; writes
 
 from functools import partial
 
-from features.schema import BENCHMARKS
 from foretell.lightgbm_library import lightgbm_problem
 from models.evaluation import Plan, evaluate
 from models.schemes import Scheme
@@ -22,8 +21,8 @@ from pipelines.tables import read_features, read_task
 
 def main() -> None:
     """Write one benchmark's errors, predictions and choices."""
-    benchmark = argument(BENCHMARKS)
     params = load_params()
+    benchmark = argument(params.benchmarks)
     cfg, task = params.evaluate, read_task(benchmark)
     features = read_features(benchmark, task.view)
     problem = lightgbm_problem() if cfg.lightgbm else ""

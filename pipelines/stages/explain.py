@@ -6,7 +6,6 @@ per predictor shap.parquet (raw values), importance.csv, beeswarm.png and bar.pn
 
 import pandas as pd
 
-from features.schema import BENCHMARKS
 from models.explanation import held_out_shap, importance, mean_per_model
 from models.report.figures import bar, beeswarm, dependence
 from models.results import chosen_cells
@@ -23,8 +22,8 @@ DEPENDENCE = ("pct_code", "pct_web")
 
 def main() -> None:
     """Write one benchmark's explanations."""
-    benchmark = argument(BENCHMARKS)
     params = load_params()
+    benchmark = argument(params.benchmarks)
     task, protocol = read_task(benchmark), params.protocol
     choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
     explained = {e: names for e, names in read_features(benchmark, task.view).items() if e.explained}
@@ -34,7 +33,7 @@ def main() -> None:
         folder = EXPLAINED / benchmark / predictor.name
         cells = chosen_cells(choices, predictor.name, Scheme.RANDOM, len(splits), protocol.outer_folds)
         shap = held_out_shap(task, features, splits, cells)
-        title = f"{BENCHMARKS[benchmark].title}: {predictor.title}"
+        title = f"{task.target.title}: {predictor.title}"
         write_parquet(folder / "shap.parquet", shap)
         write_csv(folder / "importance.csv", importance(shap))
         write_figure(folder / "beeswarm.png", beeswarm(*mean_per_model(shap), title))

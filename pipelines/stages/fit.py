@@ -6,7 +6,6 @@ and one per calibration fold), training.csv, coverage.json and predictor.yaml, t
 
 import pandas as pd
 
-from features.schema import BENCHMARKS
 from foretell.files import atomic
 from models.catalogue import CATALOGUE
 from models.fitting import card, fit, measure_coverage
@@ -21,8 +20,8 @@ from pipelines.tables import read_features, read_task
 
 def main() -> None:
     """Write one benchmark's predictor."""
-    benchmark = argument(BENCHMARKS)
     params = load_params()
+    benchmark = argument(params.benchmarks)
     cfg, task, protocol = params.fit, read_task(benchmark), params.protocol
     features = read_features(benchmark, task.view)[CATALOGUE[cfg.predictor]]
     fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)

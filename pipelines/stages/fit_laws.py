@@ -14,7 +14,7 @@ import numpy as np
 from features.catalogue import SCALE
 from features.loss_runs import runs_by_study
 from features.raw import read_raw
-from features.schema import BENCHMARKS, LOSS_POINTS
+from features.schema import LOSS_POINTS
 from foretell.laws.benchmark import fit_benchmark, report_benchmark
 from foretell.laws.figures import axes_figure, fit_figure, isoflop_figure
 from foretell.laws.runs import Runs
@@ -55,10 +55,10 @@ def write_benchmarks(params: Params) -> None:
             total_params,
             1e9 * tokens_billions,
             task.scores,
-            lower_is_better=BENCHMARKS[slug].lower_is_better,
+            lower_is_better=task.target.lower_is_better,
             n_bootstrap=params.fit_laws.benchmark_bootstrap,
         )
-        reports[slug] = report_benchmark(fit)
+        reports[slug] = {"title": task.target.title, **report_benchmark(fit)}
     write_json(LAWS / "benchmarks.json", reports)
 
 

@@ -5,7 +5,6 @@ fold, which gives the error a new model would meet; it states its cost before it
 Writes data/nested/<benchmark>.json: per predictor the MAE of each seed.
 """
 
-from features.schema import BENCHMARKS
 from pipelines.files import write_json
 from pipelines.params import load_params
 from pipelines.paths import NESTED
@@ -14,8 +13,8 @@ from pipelines.stage import argument, run_stage
 
 def main() -> None:
     """Write one benchmark's nested-selection errors, or null."""
-    benchmark = argument(BENCHMARKS)
     params = load_params()
+    benchmark = argument(params.benchmarks)
     errors = None
     if params.select.nested:
         from pipelines.nesting import nested_errors  # the engine is not loaded to write null

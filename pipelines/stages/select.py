@@ -8,7 +8,6 @@ XGBoost; the stage fails where the engine differs.
 
 from collections.abc import Sequence
 
-from features.schema import BENCHMARKS
 from models.selection import Rule, Step, forward_select, recheck, selected, stability
 from pipelines.files import write_json
 from pipelines.params import load_params
@@ -20,8 +19,8 @@ from pipelines.tables import read_task
 
 def main() -> None:
     """Write the path that each selection took."""
-    benchmark = argument(BENCHMARKS)
     params = load_params()
+    benchmark = argument(params.benchmarks)
     cfg, spread, task = params.select, params.parallel, read_task(benchmark)
     choices = {}
     for selection, groups in cfg.groups.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from known_targets import PAPER
 from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from xgboost import XGBRegressor
 
@@ -29,8 +30,10 @@ SEEDS = 2
 
 
 def published_task(raw: dict[str, pd.DataFrame], slug: str) -> Task:
-    tables = tabulate(raw, "published", (slug,), 30)
-    return Task.of(slug, tables.design, tables.scores[["model_id", "score"]], encoding_of(tables.design, "published"))
+    tables = tabulate(raw, "published", [PAPER[slug]], 30)
+    return Task.of(
+        PAPER[slug], tables.design, tables.scores[["model_id", "score"]], encoding_of(tables.design, "published")
+    )
 
 
 @pytest.mark.parametrize(("slug", "name", "n_shot"), [("lambada_0shot", "lambada", 0), ("gsm8k_5shot", "gsm8k", 5)])
@@ -98,7 +101,7 @@ def test_no_predictor_beats_the_median_on_shuffled_scores(raw: dict[str, pd.Data
     plan = Plan(Protocol(), {Scheme.RANDOM: 3})
 
     def relative_gains(scores: np.ndarray) -> dict[str, float]:
-        shuffled = Task(task.benchmark, task.design, scores, task.encoding)
+        shuffled = Task(task.target, task.design, scores, task.encoding)
         errors = evaluate(shuffled, features, plan, search_grid, Spread("threads", 1)).errors
         mean = errors.groupby("predictor")["mae"].mean()
         return dict(1 - mean / mean[MEDIAN.name])

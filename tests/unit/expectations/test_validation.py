@@ -56,7 +56,6 @@ DEFECTS = (
     Defect("empty key", "scores", 1, "model_id", "", "not empty", shown_value="(empty)"),
     Defect("accuracy 1.2", "scores", 2, "score", "1.2", "accuracy from 0 to 1"),
     Defect("negative accuracy", "scores", 3, "score", "-0.1", "accuracy from 0 to 1"),
-    Defect("unknown benchmark", "scores", 4, "benchmark", "boolq", "one of anli, arc_challenge"),
     Defect("accuracy 1.2 at a checkpoint", "checkpoint_scores", 0, "score", "1.2", "accuracy from 0 to 1"),
     Defect("loss below 0", "item_losses", 0, "loss_nats", "-0.5", "from 0 to 1000 nats"),
     Defect("weights over 1", "mixture_losses", 0, "weight_arxiv", "0.5", "the weights sum to", "weights_sum", "1.5"),

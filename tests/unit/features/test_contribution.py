@@ -69,6 +69,6 @@ def test_appending_keeps_every_byte_before_and_refuses_doubles() -> None:
     rows = score_rows("me/gpt", [{**score, "stderr": float("nan")}])
     before = ",".join(SCORES.names) + "\n" + 'a/b,lambada,"x",0,accuracy,0.50,'
     after = appended(SCORES, before, rows)
-    assert after == before + "\nme/gpt,lambada,lambada_openai,0,accuracy,0.5,\n"
+    assert after == before + "\nme/gpt,lambada,lambada_openai,0,accuracy,0.5,,,,,\n"
     with pytest.raises(DataError, match="there already: me/gpt / lambada / lambada_openai / 0 / accuracy"):
         appended(SCORES, after, rows)

@@ -40,7 +40,7 @@ RECORDED = _scores(
     ("a/m", "anli", "anli_r2", 0, "brier_score", 0.7),
     ("a/m", "mmlu", "mmlu_anatomy", 5, "accuracy", 0.3),
     ("b/n", "anli", "anli_r1", 0, "brier_score", 0.5),
-)
+).assign(source=None)
 
 
 def test_a_regenerated_benchmark_replaces_the_recorded_one() -> None:
@@ -54,7 +54,7 @@ def test_a_regenerated_benchmark_replaces_the_recorded_one() -> None:
     # The recorded second round would mix two harness versions in one mean: it goes, and is listed.
     assert ("a/m", "anli_r2") not in table.index
     assert merged.left_out["subtask"].tolist() == ["anli_r1", "anli_r2"]
-    assert set(merged.left_out["source"]) == {"recorded"}
+    assert set(merged.left_out["origin"]) == {"recorded"}
     assert len(merged.table) + len(merged.left_out) == len(RECORDED) + len(made)
 
 
@@ -66,9 +66,9 @@ def test_an_incomplete_regenerated_benchmark_is_left_out_with_its_reason() -> No
     ).assign(reason=["", "the model returned NaN", ""])
     merged = merge_scores(RECORDED, with_lineage(made, LINEAGE))
     kept = merged.table[merged.table["benchmark"] == "anli"]
-    assert set(kept["source"]) == {"recorded"}
+    assert set(kept["origin"]) == {"recorded"}
     assert len(kept) == 3
-    held_back = merged.left_out[merged.left_out["source"] == "regenerated"]
+    held_back = merged.left_out[merged.left_out["origin"] == "regenerated"]
     assert held_back["reason"].tolist() == ["regenerated benchmark incomplete: the model returned NaN"] * 2
     assert merged.table.loc[merged.table["benchmark"] == "mmlu", "score"].tolist() == [0.35]
 
@@ -78,14 +78,14 @@ def test_nothing_regenerated_changes_no_number(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(
         merged.table[RECORDED.columns], RECORDED.sort_values(["model_id", "benchmark"], ignore_index=True)
     )
-    assert set(merged.table["source"]) == {"recorded"}
+    assert set(merged.table["origin"]) == {"recorded"}
     assert len(merged.left_out) == 0
 
 
 def test_a_new_model_and_a_table_of_regenerated_rows_only() -> None:
     made = with_lineage(_scores(("c/o", "anli", "anli_r1", 0, "brier_score", 0.4)), LINEAGE)
     assert merge_scores(RECORDED, made).table["model_id"].tolist().count("c/o") == 1
-    assert merge_scores(RECORDED.iloc[:0], made).table["source"].tolist() == ["regenerated"]
+    assert merge_scores(RECORDED.iloc[:0], made).table["origin"].tolist() == ["regenerated"]
 
 
 def test_merging_does_not_depend_on_row_order() -> None:
@@ -105,7 +105,7 @@ def test_generation_features_replace_a_models_whole_row() -> None:
     merged = merge_generation_features(recorded, made)
     assert merged.table["n_words_mean"].tolist() == [9.0, 2.0]
     assert math.isnan(merged.table["entropy"][0])
-    assert merged.table["source"].tolist() == ["regenerated", "recorded"]
+    assert merged.table["origin"].tolist() == ["regenerated", "recorded"]
     assert merged.left_out["model_id"].tolist() == ["a/m"]
     with pytest.raises(DataError, match="unknown columns"):
         merge_generation_features(recorded, made.assign(odd=1.0))
@@ -121,7 +121,7 @@ def test_files_of_regenerated_scores(tmp_path: Path) -> None:
     found = read_regenerated_scores(tmp_path, tmp_path, ["a--m"])
     assert len(read_regenerated_scores(tmp_path, tmp_path, [])) == 0, "a model no longer listed is not read"
     assert found.loc[0, "revision"] == "abc"
-    assert merge_scores(RECORDED, found).table["source"].value_counts()["regenerated"] == 1
+    assert merge_scores(RECORDED, found).table["origin"].value_counts()["regenerated"] == 1
     with pytest.raises(DataError, match=r"b--n\.csv"):
         read_regenerated_scores(tmp_path, tmp_path, ["b--n"])
     with pytest.raises(DataError, match="no \\['backend'\\]"):

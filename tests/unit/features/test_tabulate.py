@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from known_targets import PAPER, TARGETS
 
 from features.catalogue import FEATURES, View
-from features.schema import BENCHMARKS
 from features.tabulate import Tables, aggregate, tabulate
+from features.targets import Target
+from foretell.errors import ConfigError
 
-ALL = tuple(BENCHMARKS)
+ALL = tuple(PAPER.values())
 Raw = dict[str, pd.DataFrame]
 
 
@@ -16,6 +18,15 @@ def score_rows(*rows: tuple[str, str, str, int, str, float]) -> pd.DataFrame:
     columns = ["model_id", "benchmark", "subtask", "n_shot", "metric", "score"]
     frame = pd.DataFrame(list(rows), columns=columns)
     return frame.astype({"model_id": "string", "benchmark": "string", "n_shot": "Int64"})
+
+
+def target(benchmark: str, n_shot: int, metric: str, needed: tuple[str, ...], **others: tuple[str, ...]) -> Target:
+    views = ("verified", "published")
+    fixed = {"lower_is_better": False, "chance": 0.0, "low": 0.0, "high": 1.0, "views": views}
+    return Target("made_up", "Made up", "more", benchmark, n_shot, metric, needed=needed, **fixed, **others)
+
+
+SUBJECTS = target("mmlu", 5, "accuracy", ("algebra", "biology", "law"), whole=("mmlu",))
 
 
 def test_a_score_is_the_plain_mean_over_subtasks() -> None:
@@ -28,14 +39,49 @@ def test_a_score_is_the_plain_mean_over_subtasks() -> None:
         ("c/z", "mmlu", "law", 5, "accuracy", np.nan),
         ("a/x", "mmlu", "algebra", 0, "accuracy", 0.99),  # another number of shots
         ("a/x", "mmlu", "algebra", 5, "acc_norm", 0.99),  # another metric
+        ("a/x", "mmlu", "cooking", 5, "accuracy", 0.99),  # no subtask of the target
         ("a/x", "hellaswag", "hellaswag", 5, "accuracy", 0.99),  # another benchmark
     )
-    found = aggregate(scores, BENCHMARKS["mmlu_5shot"]).set_index("model_id")
-    assert list(found.index) == ["a/x", "b/y"]
-    assert found.loc["a/x", "score"] == pytest.approx(0.5, abs=1e-15)
-    assert found.loc["b/y", "score"] == pytest.approx(0.3, abs=1e-15)
-    assert found["n_subtasks"].tolist() == [3, 1]
-    assert set(found["benchmark"]) == {"mmlu_5shot"}
+    means = aggregate(scores, SUBJECTS, complete=False).scores.set_index("model_id")
+    assert list(means.index) == ["a/x", "b/y"]
+    assert means.loc["a/x", "score"] == pytest.approx(0.5, abs=1e-15)
+    assert means.loc["b/y", "score"] == pytest.approx(0.3, abs=1e-15)
+    assert means["n_subtasks"].tolist() == [3, 1]
+    assert set(means["benchmark"]) == {"made_up"}
+
+
+def test_a_benchmark_measured_in_part_is_no_score_where_all_of_it_is_needed() -> None:
+    scores = score_rows(
+        *(("a/x", "mmlu", name, 5, "accuracy", 0.3) for name in SUBJECTS.needed),
+        ("b/y", "mmlu", "algebra", 5, "accuracy", 0.9),
+    )
+    measured = aggregate(scores, SUBJECTS, complete=True)
+    assert measured.scores["model_id"].tolist() == ["a/x"]
+    assert list(measured.incomplete) == ["b/y"]
+    assert "biology, law" in measured.incomplete["b/y"]
+
+
+def test_one_score_stands_for_all_parts_only_where_these_are_absent() -> None:
+    scores = score_rows(
+        *(("a/x", "mmlu", name, 5, "accuracy", 0.3) for name in SUBJECTS.needed),
+        ("a/x", "mmlu", "mmlu", 5, "accuracy", 0.9),
+        ("b/y", "mmlu", "mmlu", 5, "accuracy", 0.6),
+    )
+    means = aggregate(scores, SUBJECTS, complete=True).scores.set_index("model_id")
+    assert means["score"].to_dict() == pytest.approx({"a/x": 0.3, "b/y": 0.6})
+
+
+def test_an_optional_subtask_counts_where_it_is_measured() -> None:
+    variants = target("gsm8k", 5, "accuracy", ("gsm8k",), optional=("gsm8k_cot",))
+    scores = score_rows(
+        ("a/x", "gsm8k", "gsm8k", 5, "accuracy", 0.2),
+        ("a/x", "gsm8k", "gsm8k_cot", 5, "accuracy", 0.4),
+        ("b/y", "gsm8k", "gsm8k", 5, "accuracy", 0.3),
+        ("c/z", "gsm8k", "gsm8k_cot", 5, "accuracy", 0.3),
+    )
+    measured = aggregate(scores, variants, complete=True)
+    assert measured.scores.set_index("model_id")["score"].to_dict() == pytest.approx({"a/x": 0.3, "b/y": 0.3})
+    assert list(measured.incomplete) == ["c/z"]
 
 
 def test_brier_targets_read_brier_rows() -> None:
@@ -44,9 +90,19 @@ def test_brier_targets_read_brier_rows() -> None:
         ("a/x", "xnli", "xnli_en", 0, "brier_score", 0.8),
         ("a/x", "xnli", "xnli_en", 0, "accuracy", 0.1),
     )
-    assert aggregate(scores, BENCHMARKS["xnli_0shot"])["score"].tolist() == [1.0]
-    assert BENCHMARKS["xnli_0shot"].lower_is_better
-    assert not BENCHMARKS["mmlu_0shot"].lower_is_better
+    assert aggregate(scores, TARGETS["xnli_0shot"], complete=False).scores["score"].tolist() == [1.0]
+    assert TARGETS["xnli_0shot"].lower_is_better
+    assert not TARGETS["mmlu_0shot"].lower_is_better
+
+
+def test_the_published_view_has_the_studys_scores_and_targets_alone(raw: Raw) -> None:
+    first = raw["scores"].query("benchmark == 'hellaswag' and metric == 'accuracy'").iloc[[0]]
+    elsewhere = raw["scores"].copy()
+    elsewhere.loc[first.index, "source"] = "somebody else"
+    tables = tabulate({**raw, "scores": elsewhere}, "published", [PAPER["hellaswag_10shot"]], 30)
+    assert first.iloc[0]["model_id"] not in set(tables.scores["model_id"])
+    with pytest.raises(ConfigError, match="bbh_3shot: not in the view published"):
+        tabulate(raw, "published", [TARGETS["bbh_3shot"]], 30)
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +115,12 @@ def test_means_agree_with_a_slow_recomputation(raw: Raw, both_views: dict[View, 
     rng = np.random.default_rng(0)
     for at in rng.choice(len(found), 60, replace=False):
         slug, model = found.index[at]
-        about = BENCHMARKS[slug]
+        about = PAPER[slug]
         values = [
             row["score"]
             for row in raw["scores"][raw["scores"]["model_id"] == model].to_dict("records")
-            if (row["benchmark"], row["n_shot"], row["metric"]) == (about.benchmark, about.n_shot, about.metric)
+            if pd.isna(row["source"])
+            and (row["benchmark"], row["n_shot"], row["metric"]) == (about.benchmark, about.n_shot, about.metric)
             and row["score"] == row["score"]
         ]
         assert found.iloc[at] == pytest.approx(sum(values) / len(values), rel=1e-12)
@@ -110,12 +167,12 @@ def test_models_left_out_are_named_with_the_reason(raw: Raw, both_views: dict[Vi
 def test_every_model_is_counted_once(raw: Raw, both_views: dict[View, Tables], view: View) -> None:
     tables = both_views[view]
     everywhere = set(tables.left_out.loc[tables.left_out["benchmark"] == "", "model_id"])
-    for slug in ALL:
+    for slug in PAPER:
         scored = set(tables.scores.loc[tables.scores["benchmark"] == slug, "model_id"])
         without = set(tables.left_out.loc[tables.left_out["benchmark"] == slug, "model_id"])
         assert not scored & without
         assert not scored & everywhere
-        assert scored | without | everywhere == set(raw["models"]["model_id"])
+        assert scored | without == set(tables.design["model_id"])
         assert len(scored) >= 30
 
 
@@ -134,7 +191,7 @@ def test_a_model_without_tokens_or_parameters_is_left_out_with_that_reason(raw: 
 def test_a_benchmark_measured_on_too_few_models_is_left_out_whole(raw: Raw) -> None:
     scores = raw["scores"]
     few = scores[(scores["benchmark"] != "gsm8k") | scores["model_id"].isin(sorted(scores["model_id"].unique())[:20])]
-    tables = tabulate({**raw, "scores": few}, "published", ("gsm8k_5shot", "hellaswag_10shot"), 30)
+    tables = tabulate({**raw, "scores": few}, "published", (PAPER["gsm8k_5shot"], PAPER["hellaswag_10shot"]), 30)
     assert set(tables.scores["benchmark"]) == {"hellaswag_10shot"}
     reasons = tables.left_out.loc[tables.left_out["benchmark"] == "gsm8k_5shot", "reason"]
     assert len(reasons) == len(tables.design)

@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import pytest
+from known_targets import PAPER
 
-from features.schema import BENCHMARKS
 from foretell.errors import ConfigError, DataError
 from lms.benchmarks import benchmark_of_task, harness_configuration, load_benchmarks, local_folder, score_units
 from lms.documents import mathqa_options, truthfulqa_probability_of_truth, winogrande_sentence_beginnings
 
 
 def test_units_are_the_thirteen_prediction_targets() -> None:
-    units = {unit.slug: unit for unit in score_units(list(BENCHMARKS))}
-    assert set(units) == set(BENCHMARKS)
-    for slug, target in BENCHMARKS.items():
+    units = {unit.slug: unit for unit in score_units(list(PAPER))}
+    assert set(units) == set(PAPER)
+    for slug, target in PAPER.items():
         assert (units[slug].benchmark.name, units[slug].n_shot) == (target.benchmark, target.n_shot)
         assert units[slug].benchmark.metric == target.metric
 

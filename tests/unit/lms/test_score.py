@@ -18,9 +18,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from known_targets import PAPER
 
 from features.regenerated import merge_scores, read_regenerated_scores
-from features.schema import BENCHMARKS, SCORE_BOUNDS, SCORES
+from features.schema import SCORE_BOUNDS, SCORES
 from foretell.errors import ConfigError, DataError
 from lms.benchmarks import harness_configuration, score_units
 from lms.brier import brier_score
@@ -54,7 +55,7 @@ def _items(files: ScoreFiles) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data: Path, tmp_path: Path) -> None:
     """Record -> score -> sample -> merge on both, offline, every benchmark."""
-    score = _settings(benchmark_data, list(BENCHMARKS), run_generated_code=True)
+    score = _settings(benchmark_data, list(PAPER), run_generated_code=True)
     sample = SampleSettings(n_texts=16, shard_size=8, batch_size=8, max_tokens=32)
     lineage = tmp_path / "lineage"
     for record in tiny_records:
@@ -65,7 +66,7 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         assert len(read_generations(files.generations)) == 16
     regenerated = read_regenerated_scores(tmp_path / "scores", lineage, ["tiny--gpt_neox", "tiny--llama"])
     assert set(regenerated["model_id"]) == {"tiny/gpt_neox", "tiny/llama"}
-    for target in BENCHMARKS.values():
+    for target in PAPER.values():
         rows = regenerated[
             (regenerated["benchmark"] == target.benchmark)
             & (regenerated["n_shot"] == target.n_shot)

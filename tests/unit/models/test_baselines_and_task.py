@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from known_targets import TARGETS
 from sklearn.linear_model import LinearRegression
 
 from features.encoding import encoding_of
@@ -42,11 +43,9 @@ def target(small_tables: Tables) -> pd.DataFrame:
 
 def test_rows_are_sorted_by_model(small_tables: Tables, target: pd.DataFrame) -> None:
     encoding = encoding_of(small_tables.design, "verified")
-    straight = Task.of("hellaswag_10shot", small_tables.design, target, encoding)
-    moved = Task.of(
-        "hellaswag_10shot", small_tables.design.sample(frac=1, random_state=1), target.sample(frac=1, random_state=2),
-        encoding,
-    )  # fmt: skip
+    straight = Task.of(TARGETS["hellaswag_10shot"], small_tables.design, target, encoding)
+    shuffled = small_tables.design.sample(frac=1, random_state=1), target.sample(frac=1, random_state=2)
+    moved = Task.of(TARGETS["hellaswag_10shot"], *shuffled, encoding)
     assert list(straight.model_ids) == sorted(straight.model_ids)
     assert straight.model_ids == moved.model_ids
     np.testing.assert_array_equal(straight.scores, moved.scores)
@@ -70,8 +69,8 @@ def test_scores_that_do_not_fit_are_refused(small_tables: Tables, target: pd.Dat
     encoding = encoding_of(small_tables.design, "verified")
     stranger = pd.concat([target, pd.DataFrame({"model_id": ["no/body"], "score": [0.5]})])
     with pytest.raises(DataError, match=r"models without a design row: \['no/body'\]"):
-        Task.of("hellaswag_10shot", small_tables.design, stranger, encoding)
+        Task.of(TARGETS["hellaswag_10shot"], small_tables.design, stranger, encoding)
     with pytest.raises(DataError, match="scores must be finite, one per model"):
-        Task.of("hellaswag_10shot", small_tables.design, pd.concat([target, target.iloc[[0]]]), encoding)
+        Task.of(TARGETS["hellaswag_10shot"], small_tables.design, pd.concat([target, target.iloc[[0]]]), encoding)
     with pytest.raises(DataError, match="scores must be finite, one per model"):
-        Task.of("hellaswag_10shot", small_tables.design, target.assign(score=np.nan), encoding)
+        Task.of(TARGETS["hellaswag_10shot"], small_tables.design, target.assign(score=np.nan), encoding)

@@ -139,7 +139,7 @@ def test_a_study_changes_its_name_with_data_features_and_protocol(small_task: Ta
         splits = Scheme.RANDOM.splits(task, n_seeds, protocol)
         return study_name(task, entry, Problem.of(task, features, splits, protocol))
 
-    moved = Task(small_task.benchmark, small_task.design, small_task.scores + 1e-9, small_task.encoding)
+    moved = Task(small_task.target, small_task.design, small_task.scores + 1e-9, small_task.encoding)
     names = [
         name_of(SCALE_ONLY, small_task, SCALE, PROTOCOL, 3),
         name_of(SCALE_ONLY, moved, SCALE, PROTOCOL, 3),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from known_targets import TARGETS
 
 from foretell.errors import DataError
 from models.catalogue import MEDIAN
@@ -92,7 +93,7 @@ def test_a_stage_that_used_another_version_of_a_file_is_refused() -> None:
 def test_a_run_and_a_study_carry_their_own_inputs(tmp_path: Path) -> None:
     about = lineage(made_up_stages())
     figures = {"mae": 0.1, "mae_low": 0.09, "mae_high": 0.11, "benchmark": BENCHMARK, "unknown": float("nan")}
-    results = PredictorResults(BENCHMARK, MEDIAN, ["total_params"], figures, [0.1, 0.2], {"coverage": 0.9})
+    results = PredictorResults(TARGETS[BENCHMARK], MEDIAN, ["total_params"], figures, [0.1, 0.2], {"coverage": 0.9})
     run = run_spec(results, about)
     assert [(data.name, data.path) for data in run.datasets] == [("models", MODELS), ("scores", SCORES)]
     assert {key for key in run.tags if key.endswith(".md5")} == {"data.models.md5", "data.scores.md5"}

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from known_targets import TARGETS
 
 from features.catalogue import SCALE
 from features.encoding import encoding_with
@@ -43,7 +44,10 @@ def planted(seed: int = 0, n: int = 60, weight: float = 0.3) -> Task:
     words = {"activation": ("gelu", "swiglu")}
     scores = 0.05 * np.log(design["total_params"]) - 0.8 + weight * (design["pct_code"] > 20)
     return Task(
-        "hellaswag_10shot", design, scores.to_numpy() + rng.normal(0, 0.005, n), encoding_with("verified", words)
+        TARGETS["hellaswag_10shot"],
+        design,
+        scores.to_numpy() + rng.normal(0, 0.005, n),
+        encoding_with("verified", words),
     )
 
 
@@ -117,7 +121,7 @@ def test_nothing_to_choose_from_ends_at_once(task: Task) -> None:
 
 
 def test_the_first_of_equals_wins(task: Task) -> None:
-    twin = Task(task.benchmark, task.design.assign(pct_web=task.design["pct_code"]), task.scores, task.encoding)
+    twin = Task(task.target, task.design.assign(pct_web=task.design["pct_code"]), task.scores, task.encoding)
     assert forward_select(twin, replace(RULE, candidates=("pct_web", "pct_code")), ALONE)[0].added == "pct_web"
     assert forward_select(twin, replace(RULE, candidates=("pct_code", "pct_web")), ALONE)[0].added == "pct_code"
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from known_targets import PAPER, TARGETS
 from ruamel.yaml import YAML
 
 from foretell.errors import ConfigError
@@ -38,7 +39,8 @@ def edited(repository: Path, tmp_path: Path):
 
 def test_the_repositorys_own_file_is_valid(repository: Path) -> None:
     params = read_params(repository / "params.yaml")
-    assert len(params.benchmarks) == 13
+    assert params.benchmarks == tuple(TARGETS)
+    assert params.score.benchmarks == list(PAPER)
     assert len(params.protocol.cells) == 18
     assert params.parallel.n_workers >= 1
 
@@ -61,9 +63,9 @@ def test_the_repositorys_own_file_is_valid(repository: Path) -> None:
         ({"protocol.max_depth": []}, r"protocol\.max_depth: Tuple should have at least 1 item"),
         ({"protocol.learning_rate": [0.1, -1]}, r"protocol\.learning_rate\.1: Input should be greater than 0"),
         ({"tabulate.view": "verfied"}, r"tabulate\.view: Input should be 'verified' or 'published'"),
-        ({"benchmarks": ["mmlu"]}, r"benchmarks: .*unknown benchmarks \['mmlu'\]; known: arc_challenge_25shot"),
-        ({"benchmarks": []}, r"benchmarks: .*unknown benchmarks \[\]"),
-        ({"benchmarks": ["../x"]}, r"benchmarks: .*unknown benchmarks"),
+        ({"benchmarks": ["mmlu"]}, r"benchmarks: .*unknown benchmark mmlu; known: "),
+        ({"benchmarks": []}, r"benchmarks: .*at least 1 item"),
+        ({"benchmarks": ["../x"]}, r"benchmarks: .*unknown benchmark \.\./x"),
         ({"fit.level": 90}, r"fit\.level: Input should be less than 1"),
         ({"parallel.backend": "ray"}, r"parallel\.backend: Input should be 'threads', 'loky' or 'dask'"),
     ],
