@@ -15,7 +15,7 @@ from xgboost import Booster
 
 from foretell.answering.boosters import predict_rows
 from foretell.answering.card import Card
-from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, coverage
+from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, bounded, coverage
 from foretell.answering.predictor import FINAL, fold_file
 from foretell.answering.support import Support
 from foretell.engine import Cell
@@ -132,13 +132,14 @@ def measure_coverage(
     chosen inside, the calibration models are fitted on its folds, and their intervals are held against unseen scores.
     """
     problem = Problem.of(task, features, splits, protocol)
-    chosen = nested_cv(problem).cell
+    nested, bounds = nested_cv(problem), (task.target.low, task.target.high)
     parts: list[tuple[Array, Array, Array]] = []
-    for split, cells in zip(problem.splits, chosen, strict=True):
+    for split, cells, scores in zip(problem.splits, nested.cell, nested.predictions, strict=True):
         for fold, cell in zip(split.outer, cells, strict=True):
             calibration, predictions = _calibrate(task, features, problem, fold, protocol.cells[int(cell)], n_folds)
             distances = support_of(task, features, problem.x, fold.train).nearest_distance(problem.x[fold.test])
             low, high = calibration.interval(predictions, distances, level)
+            _, low, high = bounded(scores[fold.test], low, high, bounds)
             parts.append((task.scores[fold.test], low, high))
     actual, low, high = (np.concatenate(values) for values in zip(*parts, strict=True))
     return {"coverage": coverage(actual, low, high), "mean_width": float(np.mean(high - low))}

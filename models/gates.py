@@ -142,17 +142,17 @@ def covers(level: float, held_out_models: float, held_out_families: float) -> Ga
 
 
 def finite(answers: pd.DataFrame) -> Gate:
-    """Every number of the answers to the probe set is finite, low <= high, and contributions sum to the score."""
+    """The answers to the probe set are finite, low <= score <= high, and contributions sum to the score."""
     numbers = answers.select_dtypes("number").to_numpy(dtype=np.float64)
     broken = int((~np.isfinite(numbers)).any(axis=1).sum())
-    crossed = int((answers["low"] > answers["high"]).sum())
+    missed = int((~answers["score"].between(answers["low"], answers["high"])).sum())
     parts = answers[[name for name in map(str, answers) if name.startswith("contribution_")]].sum(axis=1)
     gap = float((parts - answers["score"]).abs().max()) if len(answers) else float("nan")
-    passed = len(answers) > 0 and not broken and not crossed and gap < 1e-4
+    passed = len(answers) > 0 and not broken and not missed and gap < 1e-4
     figures: dict[str, float | str] = {"rows": float(len(answers)), "broken": float(broken), "gap": gap}
     good = f"{len(answers)} probes, every answer finite; contributions sum to the score within {gap:.0e}"
-    bad = f"of {len(answers)} probes {broken} not finite, {crossed} intervals crossed, contributions off by {gap:.0e}"
-    return Gate("finite on the probe set", passed, figures, good if passed else bad)
+    wrong = f"{broken} not finite, {missed} outside their interval, contributions off by {gap:.0e}"
+    return Gate("finite on the probe set", passed, figures, good if passed else f"of {len(answers)} probes {wrong}")
 
 
 def loads(problem: str, served: pd.DataFrame, own: pd.DataFrame) -> Gate:

@@ -18,8 +18,8 @@ class Answer:
 
     `support` is inside, edge or outside (what the training models show), decided by `support_reason` where it is not
     inside; `nearest` are the training models most like the design, closest first; `predictable` is False where the
-    benchmark cannot be predicted from design better than by the median. `contributions` maps "base" and each feature to
-    its part of the score.
+    benchmark cannot be predicted from design better than by the median. `contributions` maps "base", "bounds" (what
+    keeping the score within what is possible added, 0 as a rule) and each feature to its part of the score.
     """
 
     benchmark: str
@@ -51,7 +51,7 @@ class Answer:
             support_reason=str(row["support_reason"]),
             nearest=nearest,
             predictable=bool(row["predictable"]),
-            contributions={name: float(row[f"contribution_{name}"]) for name in ("base", *card.features)},
+            contributions={name: float(row[f"contribution_{name}"]) for name in ("base", "bounds", *card.features)},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,11 +70,12 @@ class Answer:
 class Explanation:
     """What the answer to one design is made of: `score` = `base` (the mean prediction over the training models) + the
     sum of `contributions`, a table with one row per feature, the largest effect first (index: feature; columns: value,
-    unit, contribution)."""
+    unit, contribution) + `bounds` (what keeping the score within what is possible added, 0 as a rule)."""
 
     title: str
     score: float
     base: float
+    bounds: float
     contributions: pd.DataFrame
 
     @classmethod
@@ -91,7 +92,8 @@ class Explanation:
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit", "contribution"])
         table.index.name = "feature"
         order = table["contribution"].abs().sort_values(ascending=False, kind="stable").index
-        return cls(card.title, float(row["score"]), float(row["contribution_base"]), table.loc[order])
+        base, bounds = float(row["contribution_base"]), float(row["contribution_bounds"])
+        return cls(card.title, float(row["score"]), base, bounds, table.loc[order])
 
     def __str__(self) -> str:
         """A line per feature."""
@@ -101,4 +103,6 @@ class Explanation:
                 "unknown" if row["value"] is None or pd.isna(row["value"]) else f"{row['value']} {row['unit']}".strip()
             )
             lines.append(f"  {row['contribution']:+.3f}  {name} ({value})")
+        if self.bounds:
+            lines.append(f"  {self.bounds:+.3f}  kept within what is possible")
         return "\n".join(lines)

@@ -95,6 +95,13 @@ class Calibration:
         return low, high
 
 
+def bounded(score: Array, low: Array, high: Array, bounds: tuple[float, float]) -> tuple[Array, Array, Array]:
+    """Scores and interval ends [q] such that bounds[0] <= low <= score <= high <= bounds[1]: a score beyond what is
+    possible becomes the nearest possible one, and an interval that misses its own score is widened to it."""
+    possible = np.clip(score, *bounds)
+    return possible, np.clip(np.minimum(low, possible), *bounds), np.clip(np.maximum(high, possible), *bounds)
+
+
 def coverage(actual: Array, low: Array, high: Array) -> float:
     """Share of `actual` [n] inside [low, high] (bounds included)."""
     return float(np.mean((actual >= low) & (actual <= high)))

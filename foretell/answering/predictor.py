@@ -18,7 +18,7 @@ from ..errors import DataError
 from .answer import Answer, Explanation
 from .boosters import Booster, contributions, load_booster, predict_each, predict_rows
 from .card import Card
-from .intervals import Calibration
+from .intervals import Calibration, bounded
 from .support import Support
 
 Array = NDArray[np.float64]
@@ -86,8 +86,9 @@ class Predictor:
         predictor's own, 0.9).
 
         Returns an Answer for one design. For a table, returns a table with its index and the columns score, low, high,
-        support, support_reason, nearest, predictable, then contribution_base and contribution_<feature>, which sum to
-        score.
+        support, support_reason, nearest, predictable, then contribution_base, contribution_bounds and
+        contribution_<feature>, which sum to score. A score never leaves what is possible nor its own interval;
+        contribution_bounds is what that changed.
 
         Raises DataError for an unknown feature or word, a number out of range, shares over 100 percent, or a level
         that is not between 0 and 1.
@@ -99,7 +100,8 @@ class Predictor:
 
     def explain(self, design: Mapping[str, Any]) -> Explanation:
         """What each feature of one design adds to its score: exact tree SHAP values (Lundberg et al. 2020), which with
-        the base, the mean prediction over the training models, sum to the score.
+        the base, the mean prediction over the training models, sum to the score (and with what keeping the score
+        within what is possible added, 0 for nearly every design).
 
         Raises DataError as `predict` does.
         """
@@ -118,16 +120,18 @@ class Predictor:
         low, high = self.calibration.interval(
             predict_each(self.folds, encoded), support.distance, self.card.level if level is None else level
         )
-        lowest, highest = self.card.bounds
+        predicted = predict_rows(self.final, encoded)
+        score, low, high = bounded(predicted, low, high, self.card.bounds)
         out = {
-            "score": predict_rows(self.final, encoded),
-            "low": np.clip(low, lowest, highest),
-            "high": np.clip(high, lowest, highest),
+            "score": score,
+            "low": low,
+            "high": high,
             "support": support.verdict,
             "support_reason": support.reason,
             "nearest": [", ".join(names) for names in support.nearest],
             "predictable": self.card.predictable,
             "contribution_base": shares[:, -1],
+            "contribution_bounds": score - predicted,
         }
         out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.features)}
         return pd.DataFrame(out, index=designs.index)

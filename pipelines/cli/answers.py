@@ -12,7 +12,7 @@ from rich.table import Table
 
 from features.raw import read_raw
 from features.schema import MODELS
-from features.targets import known_target, read_targets
+from features.targets import in_group, known_target, read_targets
 from foretell.answering.answer import Answer
 from foretell.answering.predictor import Predictor
 from foretell.errors import TrackingError
@@ -37,15 +37,21 @@ class RegisteredAnswer:
         return {**self.answer.to_dict(), "version": self.version, "alias": self.alias}
 
 
-def answers(design: Mapping[str, Any], benchmarks: Sequence[str], level: float | None) -> list[RegisteredAnswer]:
-    """The answer of each benchmark's champion, or else of its candidate (default: every benchmark in params.yaml).
+def answers(
+    design: Mapping[str, Any], benchmarks: Sequence[str], groups: Sequence[str], level: float | None
+) -> list[RegisteredAnswer]:
+    """The answer of each benchmark's champion, or else of its candidate: of `benchmarks` and of those of `groups` that
+    params.yaml names (default: every one that it names).
 
-    Raises ConfigError for an unknown benchmark, DataError for a wrong design, TrackingError when nothing is registered.
+    Raises ConfigError for an unknown benchmark or group, DataError for a wrong design, TrackingError when nothing is
+    registered.
     """
     known = read_targets()
     for name in benchmarks:
         known_target(name, known)
-    slugs = list(benchmarks or load_params().benchmarks)  # raises outside a workspace, before a store is made
+    predicted = load_params().benchmarks  # raises outside a workspace, before a store is made
+    grouped = [slug for slug in in_group(known, groups) if slug in predicted]
+    slugs = list(dict.fromkeys([*benchmarks, *grouped])) or list(predicted)
     store, answered = Store(), []
     for slug in slugs:
         registered = answering_version(store, slug)

@@ -55,6 +55,10 @@ def predict(
     context: Annotated[int | None, _amount("context length of pretraining, in tokens")] = None,
     batch_tokens: Annotated[float | None, _amount("tokens in a pretraining batch (4e6)")] = None,
     benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="only this group: paper, leaderboard_v1, leaderboard_v2, more (repeatable)"),
+    ] = None,
     level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,
 ) -> None:
@@ -83,7 +87,7 @@ def predict(
     from pipelines.cli.answers import answers, print_answers
 
     design = {name: value for name, value in query.items() if value is not None}
-    registered = answers(design, benchmark or [], level)
+    registered = answers(design, benchmark or [], group or [], level)
     if as_json:
         print(json.dumps([answer.to_dict() for answer in registered], indent=1))
     else:

@@ -41,7 +41,10 @@ def draw_runs(benchmark: str) -> None:
     for name in results.errors["predictor"].unique():
         entry, folder = CATALOGUE[name], REPORTS / "runs" / benchmark / name
         predictions = rows_of(results.predictions, name, Scheme.RANDOM)
-        figure = predicted_against_actual(predictions, f"{results.target.title}: {entry.title}")
+        possible = predictions["predicted"].clip(results.target.low, results.target.high)  # as it would be answered
+        figure = predicted_against_actual(
+            predictions.assign(predicted=possible), f"{results.target.title}: {entry.title}"
+        )
         write_figure(folder / "predicted_against_actual.png", figure)
         shown = dict.fromkeys((SCALE_ONLY, entry))
         per_seed = {shown_entry.title: seed_errors(results.errors, shown_entry.name) for shown_entry in shown}

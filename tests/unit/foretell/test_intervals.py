@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from foretell.answering.intervals import coverage, cv_plus
+from foretell.answering.intervals import bounded, coverage, cv_plus
 from foretell.errors import DataError
 
 
@@ -91,3 +91,13 @@ def test_residuals_that_are_not_finite_are_refused() -> None:
         cv_plus(np.zeros((1, 1)), np.array([1.0, np.nan]), np.zeros(2, dtype=np.intp), 0.9)
     with pytest.raises(DataError, match="3 residuals for 2 rows"):
         cv_plus(np.zeros((1, 1)), np.ones(3), np.zeros(2, dtype=np.intp), 0.9)
+
+
+def test_a_score_stays_within_its_interval_and_what_is_possible() -> None:
+    """HumanEval of a small model: a score below 0 whose interval begins at 0, and one that its interval misses."""
+    scores, low, high = bounded(
+        np.array([-0.009, 0.5, 1.2, 0.3]), np.array([-0.05, 0.55, 0.9, 0.1]), np.array([0.171, 0.7, 1.1, 0.6]), (0, 1)
+    )
+    np.testing.assert_array_equal(scores, [0, 0.5, 1, 0.3])
+    np.testing.assert_array_equal(low, [0, 0.5, 0.9, 0.1])
+    np.testing.assert_array_equal(high, [0.171, 0.7, 1, 0.6])

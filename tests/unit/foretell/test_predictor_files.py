@@ -1,5 +1,6 @@
 """A fitted predictor as files: saved, read and asked again; damaged in every way; asked in every order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,10 +86,26 @@ def test_residuals_are_of_models_that_the_booster_never_saw(
 
 def test_contributions_sum_to_the_score(predictor: Predictor, queries: pd.DataFrame) -> None:
     answer = predictor.predict(queries)
-    parts = ["contribution_base", *(f"contribution_{name}" for name in FEATURES)]
+    parts = ["contribution_base", "contribution_bounds", *(f"contribution_{name}" for name in FEATURES)]
     np.testing.assert_allclose(answer[parts].sum(axis=1), answer["score"], rtol=0, atol=2e-6)
     assert (answer["low"] <= answer["score"]).all()
     assert (answer["score"] <= answer["high"]).all()
+
+
+def test_a_score_beyond_what_is_possible_becomes_the_nearest_possible_one(
+    predictor: Predictor, queries: pd.DataFrame
+) -> None:
+    free = predictor.predict(queries)
+    middle = float(free["score"].median())
+    card = replace(predictor.card, bounds=(0.0, middle))
+    answer = replace(predictor, card=card).predict(queries)
+    np.testing.assert_array_equal(answer["score"], free["score"].clip(upper=middle))
+    assert (answer["contribution_bounds"] < 0).any()
+    parts = answer.filter(like="contribution_").sum(axis=1)
+    np.testing.assert_allclose(parts, answer["score"], rtol=0, atol=2e-6)
+    assert (answer["low"] <= answer["score"]).all()
+    assert (answer["score"] <= answer["high"]).all()
+    assert (answer["high"] <= middle).all()
 
 
 def test_answers_stay_within_the_metrics_bounds(predictor: Predictor, queries: pd.DataFrame) -> None:

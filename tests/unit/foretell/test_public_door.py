@@ -75,7 +75,7 @@ def test_one_design_gets_one_answer(predictor: Predictor) -> None:
     assert (answer.score, answer.low, answer.high) == (row["score"], row["low"], row["high"])
     assert answer.low <= answer.score <= answer.high
     assert answer.benchmark == "lambada_0shot"
-    assert set(answer.contributions) == {"base", *FEATURES}
+    assert set(answer.contributions) == {"base", "bounds", *FEATURES}
     assert sum(answer.contributions.values()) == pytest.approx(answer.score, abs=1e-6)
     assert answer.nearest
     assert str(answer).startswith("LAMBADA (0-shot): 0.")
