@@ -34,25 +34,56 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def error_by_benchmark(table: Mapping[str, Mapping[Entry, Interval]]) -> Figure:
+def error_by_benchmark(table: Mapping[str, Mapping[Entry, Interval]], groups: Mapping[str, str]) -> Figure:
     """Mean MAE relative to the median predictor, one row of dots per benchmark (`table`: its title -> predictor ->
-    interval). Left is better; 1 is the median."""
-    predictors = list(next(iter(table.values())))
-    figure, axes = _axes(9, 0.62 * len(table) + 1.6)
-    offsets = np.linspace(-0.3, 0.3, len(predictors))  # each predictor has its own line, so that no dot hides another
-    for row, (_, intervals) in enumerate(table.items()):
-        base = intervals[MEDIAN].estimate
-        axes.axhspan(row - 0.42, row + 0.42, color="#edf2f7", lw=0, zorder=0)
-        for predictor, colour, offset in zip(predictors, PALETTE, offsets, strict=False):
-            interval = intervals[predictor]
-            label = predictor.title if row == 0 else None
-            axes.plot(interval.estimate / base, row + offset, "o", color=colour, ms=4.5, label=label)
-            axes.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
-    axes.set_yticks(range(len(table)), list(table))
-    axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_xlabel("mean absolute error / error of the median (nested cross-validation, 95 % interval over seeds)")
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    interval), in two columns of whole groups (`groups`: title -> group). Left is better; 1 is the median."""
+    columns = _balanced_columns([groups[title] for title in table])
+    tallest = max(sum(1 + sum(groups[title] == group for title in table) for group in column) for column in columns)
+    size = (6.6 * len(columns), 0.47 * tallest + 1.5)
+    figure, axes = plt.subplots(1, len(columns), figsize=size, layout="constrained", squeeze=False, sharex=True)
+    for axis, column in zip(axes[0], columns, strict=True):
+        axis.spines[["top", "right"]].set_visible(False)
+        names: list[str] = []
+        for group in column:
+            names.append(group)
+            for title in [title for title in table if groups[title] == group]:
+                _error_row(axis, len(names), table[title])
+                names.append(title)
+        axis.set_yticks(range(len(names)), names)
+        for label, name in zip(axis.get_yticklabels(), names, strict=True):
+            label.set_fontweight("bold" if name in column else "normal")
+        axis.tick_params(axis="y", length=0)
+        axis.set_ylim(tallest - 0.5, -0.5)
+    figure.supxlabel(
+        "mean absolute error / error of the median (nested cross-validation, bar: 95 % interval over seeds)",
+        fontsize="medium",
+    )
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure
+
+
+def _error_row(axis: Axes, row: int, intervals: Mapping[Entry, Interval]) -> None:
+    """One benchmark's dots; each predictor has its own line, so that no dot hides another."""
+    base = intervals[MEDIAN].estimate
+    axis.axhspan(row - 0.44, row + 0.44, color="#edf2f7", lw=0, zorder=0)
+    offsets = np.linspace(-0.34, 0.34, len(intervals))
+    for (predictor, interval), colour, offset in zip(intervals.items(), PALETTE, offsets, strict=False):
+        label = predictor.title if row == 1 else None
+        axis.plot(interval.estimate / base, row + offset, "o", color=colour, ms=3.5, label=label)
+        axis.plot([interval.low / base, interval.high / base], [row + offset] * 2, color=colour, lw=1.5)
+
+
+def _balanced_columns(groups: Sequence[str]) -> list[list[str]]:
+    """The groups in their order, cut in two where the halves have the most equal number of rows; one column for one."""
+    names = list(dict.fromkeys(groups))
+    if len(names) == 1:
+        return [names]
+
+    def tallest(cut: int) -> int:
+        return max(sum(1 + groups.count(name) for name in half) for half in (names[:cut], names[cut:]))
+
+    best = min(range(1, len(names)), key=tallest)
+    return [names[:best], names[best:]]
 
 
 def predicted_against_actual(predictions: pd.DataFrame, title: str) -> Figure:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -26,15 +28,16 @@ NOT_PREDICTABLE = "not predictable from design"
 
 @dataclass(frozen=True)
 class RegisteredAnswer:
-    """An answer with the registered version that gave it, and the alias it was found by."""
+    """An answer, the group of its target, the registered version that gave it and the alias it was found by."""
 
     answer: Answer
+    group: str
     version: str
     alias: str
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON: score, interval, support, contributions, and who answered."""
-        return {**self.answer.to_dict(), "version": self.version, "alias": self.alias}
+        return {**self.answer.to_dict(), "group": self.group, "version": self.version, "alias": self.alias}
 
 
 def answers(
@@ -57,36 +60,56 @@ def answers(
         registered = answering_version(store, slug)
         if registered is not None:
             answer = Predictor.load(store.download(registered.version)).predict(design, level)
-            answered.append(RegisteredAnswer(answer, registered.number, registered.aliases[0]))
+            answered.append(RegisteredAnswer(answer, known[slug].group, registered.number, registered.aliases[0]))
     if not answered:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
     return answered
 
 
 def print_answers(answered: Sequence[RegisteredAnswer]) -> None:
-    """A table: benchmark, score, interval, support, nearest models."""
+    """A table that fits 80 columns (benchmark, score, interval, support), by groups; below it why an answer is not
+    inside of what the models show, and the nearest known models."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     level = f"{answered[0].answer.level:.0%} interval"
-    for heading, justify in (("benchmark", "left"), ("by", "left"), ("score", "right"), (level, "right")):
+    for heading, justify in (("benchmark", "left"), ("score", "right"), (level, "right"), ("support", "left")):
         table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
-    table.add_column("support")
-    table.add_column("nearest known models")
-    for registered in answered:
-        answer = registered.answer
-        support = answer.support + (f": {answer.support_reason}" if answer.support_reason else "")
-        if not answer.predictable:
-            support = f"{NOT_PREDICTABLE}; {support}"
-        interval = f"{answer.low:.3f} to {answer.high:.3f}"
-        by = f"{registered.alias} v{registered.version}"
-        table.add_row(answer.title, by, f"{answer.score:.3f}", interval, support, ", ".join(answer.nearest))
+    for group, members in groupby(answered, key=lambda registered: registered.group):
+        table.add_section()
+        table.add_row(f"[bold]{group}[/bold]")
+        for registered in members:
+            answer = registered.answer
+            mark = "" if answer.predictable else " (*)"
+            interval = f"{answer.low:.3f} to {answer.high:.3f}"
+            table.add_row(answer.title, f"{answer.score:.3f}", interval, f"{answer.support}{mark}")
     console = _console()
     console.print(table)
-    lower = [registered.answer.title for registered in answered if registered.answer.lower_is_better]
+    for line in _remarks(answered):
+        console.print(line, highlight=False)
+
+
+def _remarks(answered: Sequence[RegisteredAnswer]) -> list[str]:
+    """What is said below the table of answers, once for all benchmarks that it holds for."""
+    answers = [registered.answer for registered in answered]
+    lines = []
+    not_predictable = [answer.title for answer in answers if not answer.predictable]
+    if not_predictable:
+        lines.append(f"(*) {NOT_PREDICTABLE}: on new families no better than the median.")
+    lower = [answer.title for answer in answers if answer.lower_is_better]
     if lower:
-        console.print(f"Brier scores (lower is better): {', '.join(lower)}", soft_wrap=True)
-    n_outside = sum(registered.answer.support == "outside" for registered in answered)
+        lines.append(f"Lower is better: {', '.join(lower)}.")
+    for verdict in ("outside", "edge"):
+        reasons = Counter(answer.support_reason for answer in answers if answer.support == verdict)
+        lines += [f"{verdict} on {count}: {reason}" for reason, count in reasons.most_common()]
+    n_outside = sum(answer.support == "outside" for answer in answers)
     if n_outside:
-        console.print(f"Outside what the models show on {n_outside} of {len(answered)} benchmarks: do not rely on it.")
+        lines.append(f"Outside what the models show on {n_outside} of {len(answers)} benchmarks: do not rely on it.")
+    nearest = Counter(name for answer in answers for name in answer.nearest)
+    shown = [name if len(answers) == 1 else f"{name} ({count})" for name, count in nearest.most_common(5)]
+    where = "" if len(answers) == 1 else " (on how many benchmarks)"
+    lines.append(f"Nearest known models{where}: {', '.join(shown)}.")
+    by = Counter(f"{registered.alias} v{registered.version}" for registered in answered)
+    lines.append(f"Answered by {', '.join(f'{name} ({count})' for name, count in by.most_common())}.")
+    return lines
 
 
 def print_status() -> None:

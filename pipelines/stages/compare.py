@@ -31,7 +31,8 @@ def main() -> None:
     write_csv(REPORTS / "errors.csv", table)
     write_json(REPORTS / "metrics.json", metrics(table, inputs))
     write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, sections()))
-    write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs)))
+    groups = {results.target.title: results.target.group for results in inputs.values()}
+    write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), groups))
     Spread("loky", params.parallel.workers).map(draw_runs, params.benchmarks)
 
 
