@@ -11,7 +11,18 @@ from features.schema.trajectories import CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE
 RAW_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        *(MODELS, PRETRAINING, CORPORA, PUBLISHED_DESIGN, CORRECTIONS, TARGETS, SUBTASKS, SCORES, GENERATIONS),
+        *(
+            MODELS,
+            PRETRAINING,
+            CORPORA,
+            PUBLISHED_DESIGN,
+            CORRECTIONS,
+            TARGETS,
+            SUBTASKS,
+            SCORES,
+            WITNESSES,
+            GENERATIONS,
+        ),
         *(LOSS_POINTS, LOSS_CURVES, CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_LOSSES, MIXTURE_DOMAINS),
     )
 }
