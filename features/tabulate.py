@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.catalogue import FEATURES, View
+from features.doubts import settle_scores, settle_subtasks
 from features.regenerated import LINEAGE_COLUMNS
-from features.schema import GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES
+from features.schema import DOUBTS, GENERATIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES
 from features.targets import Target
 from foretell.errors import ConfigError
 
-INPUTS = (MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, GENERATIONS)
+INPUTS = (MODELS, PRETRAINING, PUBLISHED_DESIGN, SCORES, DOUBTS, GENERATIONS)
 GENERATIONS_SOURCE = "generations_source"
 PRETRAINED = ("from_scratch", "from_scratch_distilled", "continued_pretraining")
 
@@ -43,23 +44,24 @@ def tabulate(raw: Mapping[str, pd.DataFrame], view: View, targets: Sequence[Targ
     joined = joined.merge(generations, on="model_id", how="left", validate="one_to_one")
     usable, left_out = _usable(joined, view)
     recorded = raw["scores"] if view == "verified" else raw["scores"][raw["scores"]["source"].isna()]
-    recorded = recorded[recorded["model_id"].isin(usable["model_id"])]
-    kept = []
+    recorded, doubts = (table[table["model_id"].isin(usable["model_id"])] for table in (recorded, raw["doubts"]))
+    kept: list[pd.DataFrame] = []
     for target in targets:
-        measured = aggregate(recorded, target, complete=view == "verified")
+        measured = (
+            aggregate(recorded, target, doubts) if view == "verified" else aggregate_as_published(recorded, target)
+        )
         enough = len(measured.scores) >= min_models
-        if enough:
-            kept.append(measured.scores)
+        kept.append(measured.scores if enough else measured.scores.iloc[:0])
         few = f"benchmark measured on {len(measured.scores)} models, fewer than {min_models}"
-        scored = set(measured.scores["model_id"]) if enough else set()
+        scored = set(kept[-1]["model_id"])
         left_out += [
-            (model, target.slug, measured.incomplete.get(model, "no score") if enough else few)
+            (model, target.slug, measured.without.get(model, "no score") if enough else few)
             for model in usable["model_id"]
             if model not in scored
         ]
     made = [name for name in (GENERATIONS_SOURCE,) if name in usable]
     names = ["model_id", "family", *made, *(feature.name for feature in FEATURES[view])]
-    scores = pd.concat(kept, ignore_index=True) if kept else measured.scores.iloc[:0]
+    scores = pd.concat([frame for frame in kept if len(frame)] or kept[:1], ignore_index=True)
     return Tables(
         design=usable[names].sort_values("model_id", ignore_index=True),
         scores=scores.sort_values(["benchmark", "model_id"], ignore_index=True),
@@ -96,39 +98,50 @@ def _usable(joined: pd.DataFrame, view: View) -> tuple[pd.DataFrame, list[tuple[
 
 @dataclass(frozen=True)
 class Measured:
-    """`scores`: one row per model, columns model_id, benchmark (the target's slug), score, n_subtasks. `incomplete`:
-    model -> which of the needed subtasks it lacks, for models that are therefore not scored."""
+    """`scores`: one row per model, columns model_id, benchmark (the target's slug), score, n_subtasks. `without`: model
+    -> why it is not scored although something was measured (a needed subtask is missing, the score is doubted)."""
 
     scores: pd.DataFrame
-    incomplete: dict[str, str]
+    without: dict[str, str]
 
 
-def aggregate(scores: pd.DataFrame, target: Target, complete: bool) -> Measured:
+def aggregate(scores: pd.DataFrame, target: Target, doubts: pd.DataFrame) -> Measured:
     """The target's score of every model: the plain mean over its measured subtasks (PROTOCOL: MMLU's subjects, XNLI's
     languages, ANLI's rounds, LAMBADA's and GSM8K's variants, TruthfulQA's mc1 and mc2), or the score that stands for
     all of them, where the parts are absent.
 
-    With `complete`, a model that lacks a needed subtask is not scored: a benchmark measured in part is another
-    quantity. Without, whatever was measured is averaged, as the study did.
+    A model that lacks a needed subtask is not scored: a benchmark measured in part is another quantity. Doubtful scores
+    (the raw table `doubts`) are left out or replaced. Raises DataError for a doubt that no longer fits its score.
     """
-    rows = scores[
+    rows = settle_subtasks(_rows_of(scores, target), doubts, target)
+    is_whole = rows["subtask"].isin(target.whole)
+    rows = rows[~(is_whole & rows["model_id"].isin(rows.loc[~is_whole, "model_id"]))]
+    without = _incomplete(rows[~rows["subtask"].isin(target.whole)], target)
+    means = _means(rows[~rows["model_id"].isin(list(without))], target)
+    believed, doubted = settle_scores(means, doubts, target)
+    return Measured(believed, without | doubted)
+
+
+def aggregate_as_published(scores: pd.DataFrame, target: Target) -> Measured:
+    """The target's score of every model as the study took it: the plain mean over whatever was measured."""
+    return Measured(_means(_rows_of(scores, target), target), {})
+
+
+def _rows_of(scores: pd.DataFrame, target: Target) -> pd.DataFrame:
+    return scores[
         (scores["benchmark"] == target.benchmark)
         & (scores["n_shot"] == target.n_shot)
         & (scores["metric"] == target.metric)
         & scores["subtask"].isin([*target.needed, *target.optional, *target.whole])
     ].dropna(subset=["score"])
-    has_parts = rows["model_id"].isin(rows.loc[~rows["subtask"].isin(target.whole), "model_id"])
-    stands_for_all = rows["subtask"].isin(target.whole)
-    rows = rows[~(stands_for_all & has_parts)]
-    incomplete: dict[str, str] = {}
-    if complete:
-        incomplete = _incomplete(rows[~rows["subtask"].isin(target.whole)], target)
-        rows = rows[~rows["model_id"].isin(list(incomplete))]
+
+
+def _means(rows: pd.DataFrame, target: Target) -> pd.DataFrame:
     grouped = rows.sort_values(["model_id", "subtask"]).groupby("model_id")
     stated = {name: (name, "first") for name in ("source", *LINEAGE_COLUMNS) if name in rows}
     means = grouped.agg(score=("score", "mean"), n_subtasks=("score", "size"), **stated).reset_index()
     means.insert(1, "benchmark", target.slug)
-    return Measured(means.astype({"benchmark": "string"}), incomplete)
+    return means.astype({"benchmark": "string"})
 
 
 def _incomplete(rows: pd.DataFrame, target: Target) -> dict[str, str]:

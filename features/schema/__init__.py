@@ -21,6 +21,7 @@ RAW_TABLES: dict[str, Table] = {
             SUBTASKS,
             SCORES,
             WITNESSES,
+            DOUBTS,
             GENERATIONS,
         ),
         *(LOSS_POINTS, LOSS_CURVES, CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_LOSSES, MIXTURE_DOMAINS),

@@ -6,7 +6,8 @@ import pytest
 from known_targets import PAPER, TARGETS
 
 from features.catalogue import FEATURES, View
-from features.tabulate import Tables, aggregate, tabulate
+from features.schema import DOUBTS
+from features.tabulate import Tables, aggregate, aggregate_as_published, tabulate
 from features.targets import Target
 from foretell.errors import ConfigError
 
@@ -26,6 +27,7 @@ def target(benchmark: str, n_shot: int, metric: str, needed: tuple[str, ...], **
     return Target("made_up", "Made up", "more", benchmark, n_shot, metric, needed=needed, **fixed, **others)
 
 
+NO_DOUBTS = pd.DataFrame(columns=DOUBTS.names)
 SUBJECTS = target("mmlu", 5, "accuracy", ("algebra", "biology", "law"), whole=("mmlu",))
 
 
@@ -42,7 +44,7 @@ def test_a_score_is_the_plain_mean_over_subtasks() -> None:
         ("a/x", "mmlu", "cooking", 5, "accuracy", 0.99),  # no subtask of the target
         ("a/x", "hellaswag", "hellaswag", 5, "accuracy", 0.99),  # another benchmark
     )
-    means = aggregate(scores, SUBJECTS, complete=False).scores.set_index("model_id")
+    means = aggregate_as_published(scores, SUBJECTS).scores.set_index("model_id")
     assert list(means.index) == ["a/x", "b/y"]
     assert means.loc["a/x", "score"] == pytest.approx(0.5, abs=1e-15)
     assert means.loc["b/y", "score"] == pytest.approx(0.3, abs=1e-15)
@@ -55,10 +57,10 @@ def test_a_benchmark_measured_in_part_is_no_score_where_all_of_it_is_needed() ->
         *(("a/x", "mmlu", name, 5, "accuracy", 0.3) for name in SUBJECTS.needed),
         ("b/y", "mmlu", "algebra", 5, "accuracy", 0.9),
     )
-    measured = aggregate(scores, SUBJECTS, complete=True)
+    measured = aggregate(scores, SUBJECTS, NO_DOUBTS)
     assert measured.scores["model_id"].tolist() == ["a/x"]
-    assert list(measured.incomplete) == ["b/y"]
-    assert "biology, law" in measured.incomplete["b/y"]
+    assert list(measured.without) == ["b/y"]
+    assert "biology, law" in measured.without["b/y"]
 
 
 def test_one_score_stands_for_all_parts_only_where_these_are_absent() -> None:
@@ -67,7 +69,7 @@ def test_one_score_stands_for_all_parts_only_where_these_are_absent() -> None:
         ("a/x", "mmlu", "mmlu", 5, "accuracy", 0.9),
         ("b/y", "mmlu", "mmlu", 5, "accuracy", 0.6),
     )
-    means = aggregate(scores, SUBJECTS, complete=True).scores.set_index("model_id")
+    means = aggregate(scores, SUBJECTS, NO_DOUBTS).scores.set_index("model_id")
     assert means["score"].to_dict() == pytest.approx({"a/x": 0.3, "b/y": 0.6})
 
 
@@ -79,9 +81,9 @@ def test_an_optional_subtask_counts_where_it_is_measured() -> None:
         ("b/y", "gsm8k", "gsm8k", 5, "accuracy", 0.3),
         ("c/z", "gsm8k", "gsm8k_cot", 5, "accuracy", 0.3),
     )
-    measured = aggregate(scores, variants, complete=True)
+    measured = aggregate(scores, variants, NO_DOUBTS)
     assert measured.scores.set_index("model_id")["score"].to_dict() == pytest.approx({"a/x": 0.3, "b/y": 0.3})
-    assert list(measured.incomplete) == ["c/z"]
+    assert list(measured.without) == ["c/z"]
 
 
 def test_brier_targets_read_brier_rows() -> None:
@@ -90,7 +92,7 @@ def test_brier_targets_read_brier_rows() -> None:
         ("a/x", "xnli", "xnli_en", 0, "brier_score", 0.8),
         ("a/x", "xnli", "xnli_en", 0, "accuracy", 0.1),
     )
-    assert aggregate(scores, TARGETS["xnli_0shot"], complete=False).scores["score"].tolist() == [1.0]
+    assert aggregate_as_published(scores, TARGETS["xnli_0shot"]).scores["score"].tolist() == [1.0]
     assert TARGETS["xnli_0shot"].lower_is_better
     assert not TARGETS["mmlu_0shot"].lower_is_better
 
