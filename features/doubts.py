@@ -4,6 +4,9 @@ reason and source; the view `verified` leaves it out, or takes another measureme
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -54,7 +57,7 @@ def settle_scores(scores: pd.DataFrame, doubts: pd.DataFrame, target: Target) ->
     return settled, reasons
 
 
-def _check(recorded: pd.Series, doubt: dict[str, object]) -> None:
+def _check(recorded: pd.Series, doubt: Mapping[Any, Any]) -> None:
     where = f"{DOUBTS.path}: {doubt['model_id']} / {doubt['target']} / {doubt['subtask']}"
     if recorded.empty:
         raise DataError(f"{where}: no such score is recorded; take the doubt out")

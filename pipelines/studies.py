@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from models.report.studies import findings_section, laws_section
+from features.catalogue import View
+from features.raw import read_raw
+from features.schema import DOUBTS
+from models.report.studies import doubts_section, findings_section, laws_section
 from pipelines.files import read_json
 from pipelines.paths import LAWS, MIXTURES, TRAJECTORIES
 
 
-def sections() -> dict[str, str]:
-    """Title -> Markdown of each study's section in the report."""
+def sections(view: View, titles: Mapping[str, str]) -> dict[str, str]:
+    """Title -> Markdown of each study's section in the report; `titles` maps a benchmark's slug to its title."""
     laws = read_json(LAWS / "benchmarks.json"), read_json(LAWS / "chinchilla.json")
-    return {
+    doubts = {"Scores that are not believed": doubts_section(read_raw(DOUBTS), titles)} if view == "verified" else {}
+    return doubts | {
         "How much is just scale": laws_section(*laws),
         "Training trajectories: findings of the literature on these data": findings_section(findings(TRAJECTORIES)),
         "Data mixtures (1M-parameter proxies)": findings_section(findings(MIXTURES)),

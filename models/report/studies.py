@@ -28,6 +28,28 @@ def laws_section(benchmarks: Mapping[str, Any], chinchilla: Mapping[str, Any]) -
     return f"{markdown_table(rows)}\n\n{law}"
 
 
+def doubts_section(doubts: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """The recorded scores that are not believed (the raw table of doubts), per benchmark; `titles` maps its slug to its
+    title."""
+    used = doubts["decision"] == "use_witness"
+    rows = [
+        {
+            "benchmark": title,
+            "left out": ", ".join(doubts.loc[~used & (doubts["target"] == slug), "model_id"]) or "-",
+            "replaced by another measurement": ", ".join(doubts.loc[used & (doubts["target"] == slug), "model_id"])
+            or "-",
+        }
+        for slug, title in titles.items()
+        if slug in set(doubts["target"])
+    ]
+    words = (
+        f"{len(doubts)} recorded scores of {doubts['model_id'].nunique()} models are failures of a run and not of a "
+        "model. The view `verified` leaves them out or takes a second measurement with the same settings; `foretell "
+        "doubts` prints every reason and source."
+    )
+    return f"{words}\n\n{markdown_table(rows)}"
+
+
 def findings_section(findings: pd.DataFrame) -> str:
     """Findings of the literature with their verdicts on these data (columns claim, source, verdict, figure)."""
     return markdown_table(

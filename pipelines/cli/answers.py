@@ -20,6 +20,7 @@ from foretell.answering.predictor import Predictor
 from foretell.errors import TrackingError
 from models.registry.champions import aliased_versions, answering_version
 from models.registry.store import Store
+from pipelines.cli.doubts import doubts_line
 from pipelines.params import Params, load_params
 from pipelines.paths import LINEAGE
 
@@ -139,7 +140,7 @@ def print_status() -> None:
     console = _console()
     console.print(f"store: {store.uri}", soft_wrap=True, highlight=False)
     console.print(table)
-    for line in _language_models(params):
+    for line in [*_language_models(params), doubts_line()]:
         console.print(line, soft_wrap=True, highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""`foretell add-model`, `foretell add-scores` and `foretell data diff`: the raw tables, and what changed in them."""
+"""`foretell add-model`, `add-scores`, `doubts` and `data diff`: the raw tables, and what changed in them."""
 
 from __future__ import annotations
 
@@ -79,6 +79,16 @@ def add_scores(
     from pipelines.cli.contributions import add_scores as add
 
     add(results, model_id)
+
+
+@app.command()
+def doubts(
+    benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
+) -> None:
+    """The recorded scores that are not believed, and why."""
+    from pipelines.cli.doubts import print_doubts
+
+    print_doubts(benchmark or [])
 
 
 @data.command("diff")

@@ -28,9 +28,11 @@ def main() -> None:
     table = error_table(inputs)
     protocol = f"{params.evaluate.seeds} seeds, {params.protocol.outer_folds} x {params.protocol.inner_folds} folds"
     protocol += f", holdout {params.protocol.holdout:g}, selection over {params.select.seeds} seeds"
+    titles = {slug: results.target.title for slug, results in inputs.items()}
+    studies = sections(params.tabulate.view, titles)
     write_csv(REPORTS / "errors.csv", table)
     write_json(REPORTS / "metrics.json", metrics(table, inputs))
-    write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, sections()))
+    write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, studies))
     groups = {results.target.title: results.target.group for results in inputs.values()}
     write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), groups))
     Spread("loky", params.parallel.workers).map(draw_runs, params.benchmarks)
