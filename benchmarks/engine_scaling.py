@@ -26,7 +26,7 @@ from benchmarks.extrapolation import (
 )
 from benchmarks.timing import timed_in_turns
 from features.catalogue import DESIGN_GROUPS, SCALE, feature_names
-from foretell.engine import MAX_BINS, FoldRows
+from foretell.engine import MAX_BINS, MAX_SORTED, FoldRows
 from foretell.errors import DataError
 from models.catalogue import LearnerName
 from models.learners import LEARNERS
@@ -148,7 +148,7 @@ def _compare(
         for width in widths:
             problem = Problem.at_random(np.ascontiguousarray(x[:, :width]), y, [0], protocol)
             widest = max(np.unique(column[~np.isnan(column)]).size for column in problem.x.T)
-            learners = COMPARED if widest <= MAX_BINS else COMPARED[1:]
+            learners = COMPARED if widest <= MAX_BINS or len(y) <= MAX_SORTED else COMPARED[1:]
             runs = [partial(work, replace(problem, learner=LEARNERS[name])) for name in learners]
             if not loaded:
                 for run in runs:  # compiled and loaded before anything is timed

@@ -71,8 +71,8 @@ class EngineTable(NamedTuple):
 class EngineLearner:
     """This project's engine: XGBoost's predictions to the last bit.
 
-    A feature set with a column of more than 256 distinct values in the table is handed over to XGBoost, whose own
-    binning the engine does not copy; predictions are XGBoost's either way.
+    A feature set with a column of more than 256 distinct values is handed over to XGBoost where more than 4,098 rows
+    are trained on: from there on the engine does not copy its bins. Predictions are XGBoost's either way.
     """
 
     name: LearnerName = "engine"
@@ -89,14 +89,14 @@ class EngineLearner:
         test: IndexArray,
         cells: Sequence[Cell],
     ) -> NDArray[np.float32]:
-        if (table.ranked.n_distinct[columns] > engine.MAX_BINS).any():
+        if engine.too_large(table.ranked, columns, train.size):
             return XGBoostLearner().predict(table.x, columns, y, train, test, cells)
         return engine.predict(table.ranked, y, train, test, cells, columns)
 
     def errors(
         self, table: EngineTable, columns: IndexArray, targets: FloatArray, folds: FoldRows, cells: Sequence[Cell]
     ) -> NDArray[np.float64]:
-        if (table.ranked.n_distinct[columns] > engine.MAX_BINS).any():
+        if engine.too_large(table.ranked, columns, int(np.diff(folds.train_starts).max())):
             return XGBoostLearner().errors(table.x, columns, targets, folds, cells)
         return engine.fold_errors(table.ranked, targets, folds, cells, columns)
 

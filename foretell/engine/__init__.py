@@ -4,8 +4,8 @@ The method needs millions of small ensembles: a few dozen language models, a han
 XGBoost spends nearly all of that time on overhead. This module trains the same trees (tree method "hist", squared
 error, lambda 1, min_child_weight 1, depth-wise) and returns the same float32 predictions. Two statements are tested:
 
-- predictions equal those of `xgboost.train(..., nthread=1)` bit for bit for every column with at most 256 distinct
-  training values; beyond that XGBoost would merge values into quantile bins, so the engine refuses (DataError);
+- predictions equal those of `xgboost.train(..., nthread=1)` bit for bit for up to 4,098 training rows, and for more
+  where no column has more than 256 distinct training values; beyond that the engine refuses (DataError);
 - XGBoost stays the library of record: what is registered is an XGBoost booster.
 """
 
@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.arrays import Floats, Indices
-from foretell.engine.kernels import MAX_BINS as MAX_BINS
-from foretell.engine.kernels import bin_columns
-from foretell.engine.small import boost_grid
-from foretell.engine.small import fold_errors as compiled_fold_errors
+from foretell.engine.bins import MAX_BINS as MAX_BINS
+from foretell.engine.bins import MAX_SORTED as MAX_SORTED
+from foretell.engine.bins import bin_columns
+from foretell.engine.grid import boost_grid
+from foretell.engine.grid import fold_errors as compiled_fold_errors
 from foretell.errors import DataError
 
 FloatArray = Floats  # the names that models/ still imports
@@ -107,6 +108,11 @@ def rank_table(x: Floats) -> RankedTable:
     return RankedTable(codes, flat.astype(np.float32), np.asarray(offsets, dtype=np.int64))
 
 
+def too_large(table: RankedTable, columns: Indices, n_train: int) -> bool:
+    """Whether `predict` could refuse these columns with so many training rows: XGBoost's bins may not be known."""
+    return n_train > MAX_SORTED and bool((table.n_distinct[columns] > MAX_BINS).any())
+
+
 def predict(
     table: RankedTable,
     y: Floats,
@@ -132,8 +138,8 @@ def predict(
 def bin_rows(
     table: RankedTable, train: Indices, test: Indices, columns: Indices
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], Indices]:
-    """Bins of the training rows [n_train, c] and test rows [n_test, c], one per distinct training value, and where each
-    column's bins start [c + 1]; the kernels' input. Raises DataError for a column of more than 256 bins."""
+    """Bins of the training rows [n_train, c] and test rows [n_test, c], as XGBoost makes them, and where each column's
+    bins start [c + 1]; the kernels' input. Raises DataError as `predict` does."""
     train, test, columns = (np.asarray(rows, dtype=np.int64) for rows in (train, test, columns))
     train_bins, test_bins = (np.empty((rows.size, columns.size), np.int32) for rows in (train, test))
     starts = np.empty(columns.size + 1, np.int64)
@@ -201,6 +207,7 @@ def _finite_targets(y: Floats) -> NDArray[np.float32]:
 def _refuse_wide(wide: int, picked: Indices) -> None:
     if wide >= 0:
         raise DataError(
-            f"feature column {int(picked[wide])} has more than {MAX_BINS} distinct values in the training rows; the "
-            "engine equals XGBoost only up to there: use the learner 'xgboost' for tables of this size"
+            f"feature column {int(picked[wide])} has more than {MAX_BINS} distinct values and more than {MAX_SORTED} "
+            "known ones in the training rows; the engine equals XGBoost only up to there: use the learner 'xgboost' "
+            "for tables of this size"
         )

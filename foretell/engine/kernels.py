@@ -11,71 +11,22 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-MAX_BINS = 256
+from foretell.engine.bins import MISSING
+
 # XGBoost's kRtEps: a split has to lower the loss by more than this
 MIN_LOSS_CHANGE = np.float32(1e-6)
-# added to |v| to make an open upper bound for the last bin
-LAST_BIN_MARGIN = np.float32(1e-5)
-# bin of a missing value, below every bin a present value can have (-1: under the column's lowest bound)
-MISSING = -2
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def bin_columns(codes, values, offsets, columns, train, test, train_bins, test_bins, bin_starts):  # type: ignore[no-untyped-def]
-    """Bins of the chosen columns: one bin per distinct training value, its upper bound the next distinct one.
-
-    Fills `train_bins` [n_train, c], `test_bins` [n_test, c] (the bin whose range holds the value; one past the last
-    for a value beyond the last bound) and `bin_starts` [c + 1]. Returns the position of the first column with more
-    than 256 distinct training values, or -1.
-    """
-    bin_starts[0] = 0
-    for c in range(columns.size):
-        column = columns[c]
-        start = offsets[column]
-        n_values = offsets[column + 1] - start
-        bin_of = np.full(n_values + 1, MISSING, np.int32)
-        for i in range(train.size):
-            code = codes[train[i], column]
-            if code >= 0:
-                bin_of[code] = 0
-        n_bins = 0
-        low = np.float32(0)
-        high = np.float32(0)
-        for k in range(n_values):
-            if bin_of[k] == 0:
-                if n_bins == 0:
-                    low = values[start + k]
-                high = values[start + k]
-                n_bins += 1
-        if n_bins > MAX_BINS:
-            return c
-        last_cut = np.float32(high + np.float32(np.abs(high) + LAST_BIN_MARGIN))
-        under = np.float32(low - np.float32(np.abs(low) + LAST_BIN_MARGIN))
-        seen = 0
-        for k in range(n_values):
-            if bin_of[k] == 0:
-                seen += 1
-            v = values[start + k]
-            b = max(seen - 1, 0)
-            if v >= last_cut:
-                b = n_bins
-            if v < under:
-                b = -1
-            bin_of[k] = b
-        for i in range(train.size):
-            code = codes[train[i], column]
-            train_bins[i, c] = bin_of[code] if code >= 0 else MISSING
-        for i in range(test.size):
-            code = codes[test[i], column]
-            test_bins[i, c] = bin_of[code] if code >= 0 else MISSING
-        bin_starts[c + 1] = bin_starts[c] + n_bins
-    return -1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def score(g, h):  # type: ignore[no-untyped-def]
     """G² / (H + lambda), lambda = 1: XGBoost rounds the square to float32 before it divides."""
     return np.float32(np.float32(g * g) / np.float32(h + 1.0))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def leaf_value(g, h, rate):  # type: ignore[no-untyped-def]
+    """-G / (H + lambda), rounded to float32, times the learning rate."""
+    return np.float32(np.float32(-g / (h + 1.0)) * rate)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -110,3 +110,164 @@ def _masked_sum(vectors: int) -> Any:
 # sums[start : start + 8 * vectors][k] = sum of values[row] over the rows (a bit set, not empty) whose bit k is set in
 # membership [rows, stride], eight candidates a byte
 masked_sum_64, masked_sum_32, masked_sum_16 = _masked_sum(8), _masked_sum(4), _masked_sum(2)
+
+
+_WORDS, _FLOATS = ir.VectorType(_WORD, LANES), ir.VectorType(ir.FloatType(), LANES)
+_INTS = ir.VectorType(ir.IntType(32), LANES)
+
+
+def _data(context: Any, builder: Any, signature: Any, arguments: Any, k: int) -> Any:
+    """Pointer to the elements of the array that is argument k."""
+    return context.make_array(signature.args[k])(context, builder, arguments[k]).data
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    """A vector of eight times `value`."""
+    nothing = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(_INTS, [0] * LANES))
+
+
+def _load(builder: Any, pointer: Any, index: Any) -> Any:
+    """Eight int64 from pointer[index] on."""
+    at = builder.gep(pointer, [index], source_etype=_WORD)
+    return builder.load(builder.bitcast(at, _WORDS.as_pointer()), align=8, typ=_WORDS)
+
+
+class _Gains:
+    """The arithmetic of XGBoost's loss change for eight splits at once, from packed sums; see `best_packed`."""
+
+    def __init__(self, builder: Any, shift: Any, unit: Any, g_node: Any, n_node: Any, score: Any) -> None:
+        one = ir.Constant(_WORD, 1)
+        self.builder = builder
+        self.shift = _spread(builder, shift)
+        self.mask = _spread(builder, builder.sub(builder.shl(one, shift), one))
+        self.unit, self.g_node = _spread(builder, unit), _spread(builder, g_node)
+        both = builder.fadd(builder.sitofp(n_node, ir.FloatType()), ir.Constant(ir.FloatType(), 2.0))
+        self.both, self.score = _spread(builder, both), _spread(builder, score)
+
+    def keyed(self, packed: Any, keys: Any) -> Any:
+        """Bits of the loss change above, the key below."""
+        b = self.builder
+        g = b.fmul(b.sitofp(b.ashr(packed, self.shift), _LANES_OF_DOUBLES), self.unit)
+        other = b.fsub(self.g_node, g)
+        count = b.sitofp(b.trunc(b.and_(packed, self.mask), _INTS), _FLOATS)
+        h = b.fadd(count, ir.Constant(_FLOATS, [1.0] * LANES))
+        gain = b.fdiv(b.fptrunc(b.fmul(g, g), _FLOATS), h)
+        other_gain = b.fdiv(b.fptrunc(b.fmul(other, other), _FLOATS), b.fsub(self.both, h))
+        change = b.fsub(b.fadd(gain, other_gain), self.score)
+        bits = b.zext(b.bitcast(change, _INTS), _WORDS)
+        return b.or_(b.shl(bits, ir.Constant(_WORDS, [32] * LANES)), keys)
+
+    def larger(self, one: Any, other: Any) -> Any:
+        return self.builder.select(self.builder.icmp_signed(">", one, other), one, other)
+
+    def largest(self, vector: Any) -> Any:
+        """The largest of the eight."""
+        for half in (4, 2, 1):
+            order = ir.Constant(_INTS, [(k + half) % LANES for k in range(LANES)])
+            vector = self.larger(vector, self.builder.shuffle_vector(vector, vector, order))
+        return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+@intrinsic
+def best_packed(typing_context, sums, keys, start, end, shift, unit, g_node, n_node, score):  # type: ignore[no-untyped-def]
+    """The best of the splits [start, end) (a multiple of eight, not 0) as one integer: bits of its loss change above,
+    its key below. The largest such integer is the largest change and, of equal ones, the largest key; a negative change
+    is a negative integer. `sums` are sums of gradients / unit << shift | number of rows, of one side of each split."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sum_data, key_data = (_data(context, builder, signature, arguments, k) for k in (0, 1))
+        start, end = arguments[2:4]
+        gains = _Gains(builder, *arguments[4:])
+        entry = builder.basic_block
+        loop, done = builder.append_basic_block("splits"), builder.append_basic_block("done")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k, best = builder.phi(_WORD), builder.phi(_WORDS)
+        k.add_incoming(start, entry)
+        best.add_incoming(ir.Constant(_WORDS, [0] * LANES), entry)
+        found = gains.larger(gains.keyed(_load(builder, sum_data, k), _load(builder, key_data, k)), best)
+        after = builder.add(k, ir.Constant(_WORD, LANES))
+        k.add_incoming(after, loop)
+        best.add_incoming(found, loop)
+        builder.cbranch(builder.icmp_signed("<", after, end), loop, done)
+        builder.position_at_end(done)
+        return gains.largest(found)
+
+    return types.int64(
+        sums, keys, types.int64, types.int64, types.int64, types.float64, types.float64, types.int64, types.float32,
+    ), codegen  # fmt: skip
+
+
+@intrinsic
+def best_in_pairs(  # type: ignore[no-untyped-def]
+    typing_context, keys, first, packed, rows, start, end, shift, unit, g_node, n_node, score
+):
+    """`best_packed` of the rows rows[start:end] (uint32, not empty) without sums: a row's split has on one side all rows
+    whose key is at least its own, lane by lane; row r's eight keys are keys[first + 8 r:]."""
+    together = 4
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        key_data, packed_data, row_data = (_data(context, builder, signature, arguments, k) for k in (0, 2, 3))
+        first, start, end = arguments[1], arguments[4], arguments[5]
+        gains = _Gains(builder, *arguments[6:])
+        last = builder.sub(end, ir.Constant(_WORD, 1))
+        none = ir.Constant(_WORDS, [0] * LANES)
+
+        def row_at(index: Any) -> Any:
+            at = builder.gep(row_data, [index], source_etype=ir.IntType(32))
+            return builder.zext(builder.load(at, typ=ir.IntType(32)), _WORD)
+
+        def keys_of(row: Any) -> Any:
+            return _load(builder, key_data, builder.add(first, builder.shl(row, ir.Constant(_WORD, 3))))
+
+        entry = builder.basic_block
+        own_rows, other_rows = builder.append_basic_block("own"), builder.append_basic_block("others")
+        compare, done = builder.append_basic_block("compare"), builder.append_basic_block("done")
+        builder.branch(own_rows)
+
+        builder.position_at_end(own_rows)
+        i, best = builder.phi(_WORD), builder.phi(_WORDS)
+        i.add_incoming(start, entry)
+        best.add_incoming(none, entry)
+        own = []
+        for r in range(together):
+            at = builder.add(i, ir.Constant(_WORD, r))
+            at = builder.select(builder.icmp_signed("<", at, last), at, last)
+            own.append(keys_of(row_at(at)))
+        builder.branch(other_rows)
+
+        builder.position_at_end(other_rows)
+        j = builder.phi(_WORD)
+        j.add_incoming(start, own_rows)
+        totals = [builder.phi(_WORDS) for _ in range(together)]
+        row = row_at(j)
+        key = keys_of(row)
+        value = _spread(builder, builder.load(builder.gep(packed_data, [row], source_etype=_WORD), typ=_WORD))
+        after = builder.add(j, ir.Constant(_WORD, 1))
+        j.add_incoming(after, other_rows)
+        added = []
+        for total, mine in zip(totals, own, strict=True):
+            new = builder.select(builder.icmp_signed(">=", key, mine), builder.add(total, value), total)
+            total.add_incoming(none, own_rows)
+            total.add_incoming(new, other_rows)
+            added.append(new)
+        builder.cbranch(builder.icmp_signed("<", after, end), other_rows, compare)
+
+        builder.position_at_end(compare)
+        found = best
+        for total, mine in zip(added, own, strict=True):
+            found = gains.larger(gains.keyed(total, mine), found)
+        following = builder.add(i, ir.Constant(_WORD, together))
+        i.add_incoming(following, compare)
+        best.add_incoming(found, compare)
+        builder.cbranch(builder.icmp_signed("<", following, end), own_rows, done)
+
+        builder.position_at_end(done)
+        return gains.largest(found)
+
+    return types.int64(
+        keys, types.int64, packed, rows, types.int64, types.int64, types.int64, types.float64, types.float64,
+        types.int64, types.float32,
+    ), codegen  # fmt: skip

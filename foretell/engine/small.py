@@ -15,12 +15,13 @@ import math
 import numpy as np
 from numba import njit
 
-from foretell.engine.kernels import MISSING, bin_columns, boost, score, start_value
+from foretell.engine.bins import MISSING
+from foretell.engine.kernels import leaf_value, score, start_value
 from foretell.engine.simd import count_bits, float_bits, lowest_bit, masked_sum_16, masked_sum_32, masked_sum_64
 
 # numba renews its cached machine code when this file changes, not when those it calls do: a test keeps this digest of
-# kernels.py and simd.py up to date, so that a change there is a change here
-CALLED_SOURCES = "3e170de58a7f7c7e"
+# bins.py, kernels.py and simd.py up to date, so that a change there is a change here
+CALLED_SOURCES = "a7cf72bbd9c1ea80"
 MAX_ROWS = 64
 _NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), ~np.uint64(0)
 _LOW_HALF = np.int64(0xFFFFFFFF)
@@ -149,12 +150,6 @@ def add_to(predicted, rows, value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def leaf_value(g, h, rate):  # type: ignore[no-untyped-def]
-    """-G / (H + lambda), rounded to float32, times the learning rate."""
-    return np.float32(np.float32(-g / (h + 1.0)) * rate)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
 def exact_scale(y, base):  # type: ignore[no-untyped-def]
     """A power of two that makes gradients integers whose sums fit 53 bits, if they stay within 4 times the largest of
     the first tree; 0 where targets are too large for float32 squares."""
@@ -253,15 +248,9 @@ def boost_small(splits, test_splits, membership, y, n_test, rate, depth, sizes, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def boost_grid(train_bins, test_bins, bin_starts, y, rates, depths, sizes, out):  # type: ignore[no-untyped-def]
-    """Grow every ensemble (rates[e], depths[e]): on the fast path if it can be exact there, else step by step.
-
-    Fills `out` float32 [ensembles, sizes, n_test]; returns how many ensembles took the fast path.
-    """
+def boost_all_small(train_bins, test_bins, bin_starts, y, rates, depths, sizes, out, exact):  # type: ignore[no-untyped-def]
+    """Grow every ensemble (rates[e], depths[e]) into `out` [ensembles, sizes, n_test]; `exact[e]`: could it be."""
     n, n_test = train_bins.shape[0], test_bins.shape[0]
-    if n > MAX_ROWS or n_test > MAX_ROWS:
-        boost(train_bins, test_bins, bin_starts, y, rates, depths, sizes, out)
-        return 0
     found_splits = np.empty(2 * bin_starts[-1] + 1, np.uint64)
     found_test_splits = np.empty(2 * bin_starts[-1] + 1, np.uint64)
     n_found = list_candidates(train_bins, test_bins, bin_starts, found_splits, found_test_splits)
@@ -282,44 +271,5 @@ def boost_grid(train_bins, test_bins, bin_starts, y, rates, depths, sizes, out):
     for e in range(depths.size):
         deepest = max(deepest, min(depths[e], n))
     sums = np.empty((deepest + 1, 2, padded))
-    fast = 0
     for e in range(rates.size):
-        if boost_small(splits, test_splits, membership, y, n_test, rates[e], depths[e], sizes, sums, out[e]):
-            fast += 1
-        else:
-            one = slice(e, e + 1)
-            boost(train_bins, test_bins, bin_starts, y, rates[one], depths[one], sizes, out[one])
-    return fast
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def fold_errors(  # type: ignore[no-untyped-def]
-    codes, values, offsets, columns, targets, train, train_starts, test, test_starts, rates, depths, sizes, errors
-):
-    """Mean absolute test error of every ensemble and size on every fold, into `errors` [ensembles, sizes, folds].
-
-    Fold f trains on rows train[train_starts[f]:train_starts[f + 1]] and is tested likewise; `targets` has one row of n
-    targets for all folds, or one per fold. Returns the first column with too many bins, or -1.
-    """
-    for f in range(train_starts.size - 1):
-        trained = train[train_starts[f] : train_starts[f + 1]]
-        tested = test[test_starts[f] : test_starts[f + 1]]
-        target = targets[f if targets.shape[0] > 1 else 0]
-        train_bins = np.empty((trained.size, columns.size), np.int32)
-        test_bins = np.empty((tested.size, columns.size), np.int32)
-        bin_starts = np.empty(columns.size + 1, np.int64)
-        wide = bin_columns(codes, values, offsets, columns, trained, tested, train_bins, test_bins, bin_starts)
-        if wide >= 0:
-            return wide
-        y = np.empty(trained.size, np.float32)
-        for i in range(trained.size):
-            y[i] = np.float32(target[trained[i]])
-        predicted = np.empty((rates.size, sizes.size, tested.size), np.float32)
-        boost_grid(train_bins, test_bins, bin_starts, y, rates, depths, sizes, predicted)
-        for e in range(rates.size):
-            for s in range(sizes.size):
-                total = 0.0
-                for i in range(tested.size):
-                    total += abs(np.float64(predicted[e, s, i]) - target[tested[i]])
-                errors[e, s, f] = total / tested.size
-    return -1
+        exact[e] = boost_small(splits, test_splits, membership, y, n_test, rates[e], depths[e], sizes, sums, out[e])

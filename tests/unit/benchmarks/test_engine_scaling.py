@@ -59,12 +59,12 @@ def test_resampled_tables_keep_words_and_gaps(values, at_most):
 
 
 def test_the_engine_is_timed_where_it_runs_and_only_there():
-    costs = list(measure_costs(small(), PROTOCOL, [60, 300], [2, 3], rounds=1))
+    costs = list(measure_costs(small(), PROTOCOL, [60, 4_200], [2, 3], rounds=1))
     assert [(c.values, c.n_models) for c in costs[::2]] == [
-        ("recorded", 40), ("binned", 60), ("distinct", 60), ("binned", 300), ("distinct", 300),
+        ("recorded", 40), ("binned", 60), ("distinct", 60), ("binned", 4_200), ("distinct", 4_200),
     ]  # fmt: skip
     for cost in costs:
-        handed_over = cost.values == "distinct" and cost.n_models == 300
+        handed_over = cost.values == "distinct" and cost.n_models == 4_200
         assert math.isnan(cost.engine_seconds) == handed_over == math.isnan(cost.ratio)
         assert cost.xgboost_seconds > 0
         if not handed_over:

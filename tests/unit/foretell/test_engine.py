@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from small_table import BENCHMARKS, small_table
 
 from foretell import engine
-from foretell.engine import Cell, kernels, small
+from foretell.engine import Cell, grid, kernels, large, small
+from foretell.engine.grid import boost_grid
 from foretell.errors import DataError
 from models.protocol import Protocol
 from models.splits import random_splits
@@ -65,9 +66,9 @@ def target(kind, n, rng):
 
 
 @st.composite
-def tables(draw):
+def tables(draw, most=90):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n = draw(st.integers(2, 90))
+    n = draw(st.integers(2, most))
     kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=9))
     x = np.stack([column(kind, n, rng) for kind in kinds], axis=1)
     for c in range(len(kinds)):
@@ -89,10 +90,10 @@ def both_paths(x, y, train, test):
     """Predictions of the step-by-step kernel and of the grid as it is run, and how many ensembles went the fast way."""
     bins = engine.bin_rows(engine.rank_table(x), train, test, np.arange(x.shape[1]))
     bins = (*bins, y[train].astype(np.float32))
-    grid = (np.repeat(np.float32([0.01, 0.1, 0.3]), 3), np.tile(np.int64([2, 3, 5]), 3), np.int64([20, 60]))
+    cells = (np.repeat(np.float32([0.01, 0.1, 0.3]), 3), np.tile(np.int64([2, 3, 5]), 3), np.int64([20, 60]))
     slow, fast = np.empty((2, 9, 2, test.size), np.float32)
-    kernels.boost(*bins, *grid, slow)
-    return slow, fast, small.boost_grid(*bins, *grid, fast)
+    kernels.boost(*bins, *cells, slow)
+    return slow, fast, boost_grid(*bins, *cells, fast)
 
 
 @settings(max_examples=100, deadline=None)
@@ -100,6 +101,14 @@ def both_paths(x, y, train, test):
 def test_fast_and_step_by_step_kernels_agree(table):
     x, y, rows = table
     slow, fast, _ = both_paths(x, y, rows[: max(1, 2 * len(rows) // 3)], np.arange(min(64, len(rows))))
+    np.testing.assert_array_equal(slow.view(np.int32), fast.view(np.int32))
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables(most=700))
+def test_kernels_agree_on_larger_tables(table):
+    x, y, rows = table
+    slow, fast, _ = both_paths(x, y, rows[: max(1, 2 * len(rows) // 3)], rows)
     np.testing.assert_array_equal(slow.view(np.int32), fast.view(np.int32))
 
 
@@ -119,9 +128,12 @@ def test_sums_that_float64_would_round_leave_the_fast_path():
     x, y, rows = rng.random((40, 3)), np.column_stack([wide, -wide]).ravel(), np.arange(40)
     assert both_paths(x, y, rows, rows)[2] == 0
     assert_equal_to_xgboost(x, y, rows, rows)
+    x, y, rows = np.tile(x, (2, 1)), np.tile(y, 2), np.arange(80)
+    assert both_paths(x, y, rows, rows)[2] == 0
+    assert_equal_to_xgboost(x, y, rows, rows)
 
 
-@pytest.mark.parametrize(("n_train", "n_test"), [(64, 64), (65, 20), (30, 65), (200, 100)])
+@pytest.mark.parametrize(("n_train", "n_test"), [(64, 64), (65, 20), (30, 65), (2, 65), (200, 100)])
 def test_sizes_around_one_word_and_above_equal_xgboost(n_train, n_test):
     rng = np.random.default_rng(n_train)
     x, y = np.round(rng.standard_normal((n_train + n_test, 4)), 1), rng.random(n_train + n_test)
@@ -145,11 +157,20 @@ def test_fold_errors_are_those_of_the_predictions():
         np.testing.assert_allclose(errors[:, f], np.abs(predicted - each[f, fold.test]).mean(axis=1), rtol=1e-13)
 
 
-def test_compiled_code_is_renewed_when_a_file_it_calls_changes():
-    models = Path(small.__file__).parent
-    sources = b"".join((models / name).read_bytes() for name in ("kernels.py", "simd.py"))
+@pytest.mark.parametrize(
+    ("caller", "called"),
+    [
+        (small, ("bins", "kernels", "simd")),
+        (large, ("bins", "kernels", "simd")),
+        (grid, ("bins", "kernels", "large", "small")),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_compiled_code_is_renewed_when_a_file_it_calls_changes(caller, called):
+    engine_folder = Path(small.__file__).parent
+    sources = b"".join((engine_folder / f"{name}.py").read_bytes() for name in called)
     digest = hashlib.sha256(sources).hexdigest()[:16]
-    assert digest == small.CALLED_SOURCES, f"write {digest} as CALLED_SOURCES into foretell/engine/small.py"
+    assert digest == caller.CALLED_SOURCES, f"write {digest} as CALLED_SOURCES into {caller.__name__}"
 
 
 @pytest.mark.slow
@@ -243,8 +264,8 @@ def test_refuses_what_it_cannot_equal():
     with pytest.raises(DataError, match=r"column 0 is infinite"):
         engine.rank_table(np.array([[np.inf]]))
     with pytest.raises(DataError, match="column 0 has more than 256 distinct values"):
-        table = engine.rank_table(rng.random((300, 1)))
-        engine.predict(table, np.zeros(300), np.arange(300), np.array([0]), cells)
+        table = engine.rank_table(rng.random((4_099, 1)))
+        engine.predict(table, np.zeros(4_099), np.arange(4_099), np.array([0]), cells)
     with pytest.raises(DataError, match="finite target"):
         engine.predict(engine.rank_table(np.zeros((2, 1))), np.array([np.nan, 1]), np.arange(2), np.array([0]), cells)
     assert_equal_to_xgboost(rng.random((256, 2)), rng.random(256), np.arange(256), np.arange(256), [Cell(0.1, 5, 10)])

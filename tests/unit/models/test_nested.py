@@ -66,10 +66,10 @@ def test_engine_and_xgboost_learner_give_the_same_result():
         np.testing.assert_array_equal(getattr(ours, field), getattr(theirs, field))
 
 
-def test_a_column_too_wide_for_the_engine_goes_to_xgboost():
+def test_a_table_too_large_for_the_engine_goes_to_xgboost():
     rng = np.random.default_rng(0)
-    x, y = rng.random((420, 2)), rng.random(420)
-    protocol = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(5, 10))
+    x, y = rng.random((9_300, 2)), rng.random(9_300)  # inner folds of 4,133 rows
+    protocol = Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(2, 5))
     ours = solve(x, y, [0], protocol)
     theirs = solve(x, y, [0], protocol, learner=LEARNERS["xgboost"])
     np.testing.assert_array_equal(ours.predictions, theirs.predictions)
