@@ -21,41 +21,58 @@ import numpy as np
 from numba import njit
 
 from foretell.engine.bins import MISSING
-from foretell.engine.kernels import leaf_value, score, start_value
-from foretell.engine.simd import LANES, best_in_pairs, best_packed
+from foretell.engine.kernels import MIN_LOSS_CHANGE, leaf_value, score, start_value
+from foretell.engine.simd import LANES, best_in_pairs, best_packed, float_of_bits
 
 # as in small.py: a digest of bins.py, kernels.py and simd.py, so that numba renews this file's machine code with them
-CALLED_SOURCES = "a7cf72bbd9c1ea80"
+CALLED_SOURCES = "9f67938269dab176"
 _LOW_HALF = np.int64(0xFFFFFFFF)
-_MIN_CHANGE_BITS = np.int64(np.float32(1e-6).view(np.int32))
 _LARGEST_GRADIENT = 1e15
 
 
 class Lanes(NamedTuple):
     """The splits of one training set. Every column is a lane of positions, one per bin; those without missing values
-    come first. A column with missing values has two splits at a position: the known values up to it, or the known
-    values beyond it, against all other rows.
+    come first. The split at a position has the known values up to it on one side. In columns with missing values there
+    are also splits that have the known values beyond a position on one side.
 
     `starts` int64 [lanes + 1]: positions of each lane; `full`: how many lanes have no missing values; `columns` int64
-    [lanes]; `keys` int64 [positions]: larger for splits that XGBoost tries earlier, 0 for none; `beyond_keys`: the same
-    for splits whose side lies beyond the position; `splits` int64: of the keys, counted down from the largest, the
-    position, or -1 - position for the values beyond it; `lane_of` int32 [positions]; `positions`, `test_positions`
-    int32 [rows, lanes]; `row_keys` int64 [groups * rows * 8]: keys of the splits whose sides begin with a row, eight a
-    group, those of `beyond_keys` from group `beyond_group` on; `missing` bool [rows]: is a value of the row missing.
+    [lanes]; `beyond` int64 [lanes]: where the lane's splits of the second kind are, -1 without; `keys` int64 [splits]:
+    larger for splits that XGBoost tries earlier, 0 for none; `split_of` int64: the split of a key, counted down from
+    the largest; `sides` int32 [splits, 3]: the lane, and the first and the last position on the split's side;
+    `positions`, `test_positions` int32 [rows, lanes]; `row_keys` int64 [groups * rows * 8]: keys of the splits whose
+    sides begin with a row, eight a group, those of the second kind from group `beyond_group` on; `missing` bool [rows]:
+    is a value of the row missing.
     """
 
     starts: object
     full: object
     columns: object
+    beyond: object
     keys: object
-    beyond_keys: object
-    splits: object
-    lane_of: object
+    split_of: object
+    sides: object
     positions: object
     test_positions: object
     row_keys: object
     beyond_group: object
     missing: object
+
+
+class Work(NamedTuple):
+    """Working space of `boost_large`: gradients with a count of one, predictions, rows of the nodes in the order of the
+    tree, a list of rows, sums of two nodes a level int64 [levels * 2 * (splits + 8)], and the nodes still to be
+    finished: rows and test rows [start, end), level and which of its two sums; packed sum; best split."""
+
+    packed: object
+    predicted: object
+    predicted_test: object
+    rows: object
+    test_rows: object
+    spare: object
+    sums: object
+    bounds: object
+    node_of: object
+    key_of: object
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -76,21 +93,31 @@ def list_lanes(train_bins, test_bins, bin_starts):  # type: ignore[no-untyped-de
                 columns[lane] = c
                 starts[lane + 1] = starts[lane] + bin_starts[c + 1] - bin_starts[c]
                 lane += 1
-    lane_at = np.argsort(columns)
     n_positions = starts[n_columns]
-    room = (n_positions // LANES + 1) * LANES
-    keys, beyond_keys, lane_of = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int32)
-    splits = np.empty(2 * n_positions, np.int64)
+    beyond = np.full(n_columns, np.int64(-1))
+    first_beyond = (n_positions // LANES + 1) * LANES
+    n_splits = first_beyond
+    for lane in range(full, n_columns):
+        beyond[lane] = n_splits
+        n_splits += max(0, starts[lane + 1] - starts[lane] - 1)
+    room = max(16, (n_splits + 15) // 16 * 16)
+    keys, sides, split_of = np.zeros(room, np.int64), np.zeros((room, 3), np.int32), np.empty(room, np.int64)
+    lane_at = np.argsort(columns)
     rank = 0
     for c in range(n_columns):
         lane = lane_at[c]
         for k in range(starts[lane], starts[lane + 1]):
-            keys[k], lane_of[k], splits[rank] = _LOW_HALF - rank, lane, k
+            keys[k], split_of[rank] = _LOW_HALF - rank, k
+            # values below the training values have the position before the lane's first
+            sides[k, 0], sides[k, 1], sides[k, 2] = lane, starts[lane] - 1, k
             rank += 1
         if gaps[c]:
             for k in range(starts[lane + 1] - 2, starts[lane] - 1, -1):
-                beyond_keys[k], splits[rank] = _LOW_HALF - rank, -1 - k
+                split = beyond[lane] + k - starts[lane]
+                keys[split], split_of[rank] = _LOW_HALF - rank, split
+                sides[split, 0], sides[split, 1], sides[split, 2] = lane, k + 1, starts[lane + 1]
                 rank += 1
+    # a missing value has a position that no side includes
     positions = find_positions(train_bins, starts, columns, np.int64(room))
     test_positions = find_positions(test_bins, starts, columns, np.int64(room))
     beyond_group = (n_columns + LANES - 1) // LANES
@@ -104,11 +131,10 @@ def list_lanes(train_bins, test_bins, bin_starts):  # type: ignore[no-untyped-de
                 if lane >= full:
                     slot = beyond_group * LANES + lane - full
                     # the first bin's side, all known values, is a side of the keys above too, where it is tried earlier
-                    key = beyond_keys[k - 1] if k > starts[lane] else np.int64(1)
+                    key = keys[beyond[lane] + k - 1 - starts[lane]] if k > starts[lane] else np.int64(1)
                     row_keys[(slot // LANES * n + i) * LANES + slot % LANES] = key
     return Lanes(
-        starts, full, columns, keys, beyond_keys, splits, lane_of, positions, test_positions, row_keys, beyond_group,
-        missing,
+        starts, full, columns, beyond, keys, split_of, sides, positions, test_positions, row_keys, beyond_group, missing,
     )  # fmt: skip
 
 
@@ -124,68 +150,64 @@ def find_positions(bins, starts, columns, nowhere):  # type: ignore[no-untyped-d
     return positions
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def sum_positions(sums, lanes, packed, rows, start, end):  # type: ignore[no-untyped-def]
-    """sums[k] = packed gradients added over those of rows[start:end] at positions up to k of k's lane."""
-    positions, n_lanes = lanes.positions, np.uint64(lanes.columns.size)
-    sums[:] = 0
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def sum_sides(sums, base, n_splits, starts, full, beyond, positions, packed, rows, start, end):  # type: ignore[no-untyped-def]
+    """sums[base + k] = packed gradients added over those of rows[start:end] that are on the side of split k."""
+    n_lanes = np.uint64(beyond.size)
     # unsigned indices: negative ones need not be looked for
+    base = np.uint64(base)
+    for k in range(base, base + np.uint64(n_splits + 1)):
+        sums[k] = 0
     for i in range(np.uint64(start), np.uint64(end)):
         row = np.uint64(rows[i])
         value = packed[row]
         for lane in range(n_lanes):
-            sums[np.uint64(positions[row, lane])] += value
+            sums[base + np.uint64(positions[row, lane])] += value
     for lane in range(n_lanes):
         total = np.int64(0)
-        for k in range(np.uint64(lanes.starts[lane]), np.uint64(lanes.starts[lane + np.uint64(1)])):
+        for k in range(base + np.uint64(starts[lane]), base + np.uint64(starts[lane + np.uint64(1)])):
             total += sums[k]
             sums[k] = total
+    for lane in range(np.uint64(full), n_lanes):
+        first, past = base + np.uint64(starts[lane]), base + np.uint64(starts[lane + np.uint64(1)])
+        at = base + np.uint64(beyond[lane])
+        if past > first:
+            known = sums[past - np.uint64(1)]
+            for k in range(first, past - np.uint64(1)):
+                sums[at] = known - sums[k]
+                at += np.uint64(1)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def best_of_sums(sums, beyond, lanes, shift, unit, node):  # type: ignore[no-untyped-def]
-    """A node's best split as one integer, see `best_packed`; `beyond` is working space of the size of `sums`."""
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def best_of_sums(sums, base, starts, full, keys, shift, node):  # type: ignore[no-untyped-def]
+    """A node's best split as one integer, see `best_packed`."""
     mask = (np.int64(1) << shift) - np.int64(1)
-    g_node, n_node = np.float64(node >> shift) * unit, node & mask
-    node_score = score(g_node, np.float64(n_node))
-    end = lanes.keys.size
-    best = best_packed(sums, lanes.keys, np.int64(0), end, shift, unit, g_node, n_node, node_score)
-    some_missing = False
-    for lane in range(lanes.full, lanes.columns.size):
-        first, past = np.uint64(lanes.starts[lane]), np.uint64(lanes.starts[lane + 1])
-        known = sums[past - np.uint64(1)] if past > first else np.int64(0)
-        some_missing |= (known & mask) != n_node
-        for k in range(first, past):
-            beyond[k] = known - sums[k]
-    if some_missing:
-        start = lanes.starts[lanes.full] // LANES * LANES
-        found = best_packed(beyond, lanes.beyond_keys, start, end, shift, unit, g_node, n_node, node_score)
-        best = max(best, found)
-    return best
+    end = (starts[starts.size - 1] // LANES + 1) * LANES
+    for lane in range(np.uint64(full), np.uint64(starts.size - 1)):
+        first, past = starts[lane], starts[lane + np.uint64(1)]
+        if past == first or (sums[np.uint64(base + past - 1)] & mask) != node & mask:
+            end = keys.size  # a value is missing: the other splits differ from the first ones
+            break
+    return best_packed(sums, base, keys, end, shift, node)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def best_of_few(lanes, packed, rows, start, end, shift, unit, node):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def best_of_few(row_keys, beyond_group, missing, packed, rows, start, end, shift, node):  # type: ignore[no-untyped-def]
     """A node's best split as one integer, from comparing its rows in pairs."""
-    mask = (np.int64(1) << shift) - np.int64(1)
-    g_node, n_node = np.float64(node >> shift) * unit, node & mask
-    node_score = score(g_node, np.float64(n_node))
-    groups, size = lanes.beyond_group, packed.size * LANES
+    groups, size = beyond_group, packed.size * LANES
     some_missing = False
     for i in range(np.uint64(start), np.uint64(end)):
-        some_missing |= lanes.missing[np.uint64(rows[i])]
+        some_missing |= missing[np.uint64(rows[i])]
     if some_missing:
-        groups = lanes.row_keys.size // size
+        groups = row_keys.size // size
     best = np.int64(0)
     for group in range(groups):
-        found = best_in_pairs(
-            lanes.row_keys, group * size, packed, rows, start, end, shift, unit, g_node, n_node, node_score
-        )
+        found = best_in_pairs(row_keys, group * size, packed, rows, start, end, shift, node)
         best = max(best, found)
     return best
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def part(rows, spare, positions, start, end, lane, low, width):  # type: ignore[no-untyped-def]
     """Move the rows at positions low to low + width of the lane to the front of rows[start:end]; returns where the
     others start."""
@@ -202,7 +224,7 @@ def part(rows, spare, positions, start, end, lane, low, width):  # type: ignore[
     return np.int64(front)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def add_leaf(predicted, rows, start, end, value):  # type: ignore[no-untyped-def]
     """Add a leaf's value to the predictions of rows[start:end]."""
     for i in range(np.uint64(start), np.uint64(end)):
@@ -210,7 +232,7 @@ def add_leaf(predicted, rows, start, end, value):  # type: ignore[no-untyped-def
         predicted[row] = np.float32(predicted[row] + value)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def add_leaves(predicted, rows, positions, start, end, lane, low, width, inside, outside):  # type: ignore[no-untyped-def]
     """Add one leaf's value to the rows at positions low to low + width of the lane, the other leaf's to the others."""
     for i in range(np.uint64(start), np.uint64(end)):
@@ -219,7 +241,7 @@ def add_leaves(predicted, rows, positions, start, end, lane, low, width, inside,
         predicted[row] = np.float32(predicted[row] + (inside if within else outside))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def sum_side(packed, rows, positions, start, end, lane, low, width):  # type: ignore[no-untyped-def]
     """Packed gradients of those of rows[start:end] at positions low to low + width of the lane."""
     total = np.int64(0)
@@ -230,7 +252,7 @@ def sum_side(packed, rows, positions, start, end, lane, low, width):  # type: ig
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def pack_gradients(packed, predicted, y, scale, shift, limit):  # type: ignore[no-untyped-def]
     """packed[i] = gradient * scale << shift | 1; False where a gradient is no whole multiple or too large."""
     wrong = np.int64(0)
@@ -240,6 +262,15 @@ def pack_gradients(packed, predicted, y, scale, shift, limit):  # type: ignore[n
         wrong |= np.int64(np.float64(whole) != units)
         packed[i] = (whole << shift) + np.int64(1)
     return wrong == 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def loss_change(key, node, shift, unit):  # type: ignore[no-untyped-def]
+    """XGBoost's loss change of a node's best split. Gains were compared in whole units, which changes no comparison:
+    scaled by a power of two they round alike, and of different gains the larger has the larger change."""
+    gain = np.float32(np.float64(float_of_bits(np.int32(key >> 32))) * (unit * unit))
+    n_node = np.float64(node & ((np.int64(1) << shift) - np.int64(1)))
+    return np.float32(gain - score(np.float64(node >> shift) * unit, n_node))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -259,27 +290,29 @@ def packing(y, base):  # type: ignore[no-untyped-def]
     return math.ldexp(1.0, bits - math.frexp(4.0 * largest * y.size)[1]), shift, limit
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def boost_large(lanes, y, n_test, rate, depth, sizes, few, sums, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def boost_large(lanes, work, y, rate, depth, sizes, few, out):  # type: ignore[no-untyped-def]
     """Grow one ensemble; write test predictions after each of `sizes` trees to `out` [sizes, n_test]. False: not exact.
 
-    `sums` int64 [levels, 2, positions of first lanes + 8] is working space; nodes of at most `few` rows compare rows.
+    Nodes of at most `few` rows compare rows in pairs.
     """
-    n = y.size
+    n, n_test = y.size, work.predicted_test.size
     base = start_value(y)
     scale, shift, limit = packing(y, base)
     if scale == 0.0:
         return False
     unit = 1.0 / scale
     mask = (np.int64(1) << shift) - np.int64(1)
+    # arrays are handed to inner functions one by one: handing over all of `lanes` costs more than some of these calls
+    starts, full, beyond, keys, split_of, sides = (
+        lanes.starts, lanes.full, lanes.beyond, lanes.keys, lanes.split_of, lanes.sides,
+    )  # fmt: skip
     positions, test_positions = lanes.positions, lanes.test_positions
-    predicted, predicted_test = np.full(n, base, np.float32), np.full(n_test, base, np.float32)
-    packed = np.empty(n, np.int64)
-    rows, test_rows = np.arange(n).astype(np.uint32), np.arange(n_test).astype(np.uint32)
-    spare, beyond = np.empty(max(n, n_test) + 1, np.uint32), np.zeros(sums.shape[2], np.int64)
-    # nodes still to be finished: rows and test rows [start, end), level, which of the level's two sums
-    bounds = np.empty((depth + 2, 6), np.int64)
-    node_of, key_of = np.empty(depth + 2, np.int64), np.empty(depth + 2, np.int64)
+    row_keys, beyond_group, missing = lanes.row_keys, lanes.beyond_group, lanes.missing
+    packed, predicted, predicted_test = work.packed, work.predicted, work.predicted_test
+    rows, test_rows, spare, sums, room = work.rows, work.test_rows, work.spare, work.sums, keys.size + LANES
+    bounds, node_of, key_of = work.bounds, work.node_of, work.key_of
+    predicted[:], predicted_test[:] = base, base
     size_at = 0
     for tree in range(sizes[-1]):
         if not pack_gradients(packed, predicted, y, scale, shift, limit):
@@ -288,33 +321,30 @@ def boost_large(lanes, y, n_test, rate, depth, sizes, few, sums, out):  # type: 
         for i in range(n):
             root += packed[i]
         if n > few:
-            sum_positions(sums[0, 0], lanes, packed, rows, 0, n)
-            key_of[0] = best_of_sums(sums[0, 0], beyond, lanes, shift, unit, root)
+            sum_sides(sums, 0, keys.size, starts, full, beyond, positions, packed, rows, 0, n)
+            key_of[0] = best_of_sums(sums, 0, starts, full, keys, shift, root)
         else:
-            key_of[0] = best_of_few(lanes, packed, rows, 0, n, shift, unit, root)
+            key_of[0] = best_of_few(row_keys, beyond_group, missing, packed, rows, 0, n, shift, root)
         node_of[0] = root
-        bounds[0, 0], bounds[0, 1], bounds[0, 2], bounds[0, 3], bounds[0, 4], bounds[0, 5] = 0, n, 0, n_test, 0, 0
+        bounds[0], bounds[1], bounds[2], bounds[3], bounds[4], bounds[5] = 0, n, 0, n_test, 0, 0
         waiting = 1
         while waiting > 0:
             waiting -= 1
-            start, end, test_start, test_end, level, which = bounds[waiting]
-            node, key = node_of[waiting], key_of[waiting]
-            if (key >> 32) <= _MIN_CHANGE_BITS:
+            at = 6 * waiting
+            start, end, test_start, test_end = bounds[at], bounds[at + 1], bounds[at + 2], bounds[at + 3]
+            level, which, node, key = bounds[at + 4], bounds[at + 5], node_of[waiting], key_of[waiting]
+            if not loss_change(key, node, shift, unit) > MIN_LOSS_CHANGE:
                 leaf = leaf_value(np.float64(node >> shift) * unit, np.float64(node & mask), rate)
                 add_leaf(predicted, rows, start, end, leaf)
                 add_leaf(predicted_test, test_rows, test_start, test_end, leaf)
                 continue
-            split = lanes.splits[_LOW_HALF - (key & _LOW_HALF)]
-            k = split if split >= 0 else -1 - split
-            lane = np.int64(lanes.lane_of[k])
-            # rows inside: from position low to low + width, those below the training values included
-            low, width = (np.int64(-1), np.uint64(k + 1)) if split >= 0 else (k + 1, np.uint64(beyond.size - 3 - k))
+            split = split_of[_LOW_HALF - (key & _LOW_HALF)]
+            lane, low = np.int64(sides[split, 0]), np.int64(sides[split, 1])
+            width = np.uint64(sides[split, 2] - low)
             if end - start <= few:
                 inside = sum_side(packed, rows, positions, start, end, lane, low, width)
-            elif split >= 0:
-                inside = sums[level, which, k]
             else:
-                inside = sums[level, which, lanes.starts[lane + 1] - 1] - sums[level, which, k]
+                inside = sums[(2 * level + which) * room + split]
             outside = node - inside
             if level + 1 == depth or end - start == 2:
                 leaf = leaf_value(np.float64(inside >> shift) * unit, np.float64(inside & mask), rate)
@@ -329,23 +359,26 @@ def boost_large(lanes, y, n_test, rate, depth, sizes, few, sums, out):  # type: 
             # the side with fewer rows is summed, the other's sums are the node's minus them; neither if both are few
             inside_is_less = middle - start <= end - middle
             if max(middle - start, end - middle) > few:
-                node_sums, less_sums, more_sums = sums[level, which], sums[level + 1, 0], sums[level + 1, 1]
+                node_sums, less_sums = (2 * level + which) * room, (2 * level + 2) * room
                 less_start, less_end = (start, middle) if inside_is_less else (middle, end)
-                sum_positions(less_sums, lanes, packed, rows, less_start, less_end)
-                for c in range(less_sums.size):
-                    more_sums[c] = node_sums[c] - less_sums[c]
+                sum_sides(
+                    sums, less_sums, keys.size, starts, full, beyond, positions, packed, rows, less_start, less_end
+                )
+                for k in range(np.uint64(room)):
+                    less = sums[np.uint64(less_sums) + k]
+                    sums[np.uint64(less_sums + room) + k] = sums[np.uint64(node_sums) + k] - less
             for side in range(2):
                 first, past, child = (start, middle, inside) if side == 0 else (middle, end, outside)
-                at = np.int64((side == 0) != inside_is_less)
+                which = np.int64((side == 0) != inside_is_less)
                 child_key = np.int64(0)
                 if past - first > few:
-                    child_key = best_of_sums(sums[level + 1, at], beyond, lanes, shift, unit, child)
+                    child_key = best_of_sums(sums, (2 * level + 2 + which) * room, starts, full, keys, shift, child)
                 elif past - first > 1:
-                    child_key = best_of_few(lanes, packed, rows, first, past, shift, unit, child)
+                    child_key = best_of_few(row_keys, beyond_group, missing, packed, rows, first, past, shift, child)
                 test_first, test_past = (test_start, test_middle) if side == 0 else (test_middle, test_end)
-                bounds[waiting, 0], bounds[waiting, 1] = first, past
-                bounds[waiting, 2], bounds[waiting, 3] = test_first, test_past
-                bounds[waiting, 4], bounds[waiting, 5] = level + 1, at
+                at = 6 * waiting
+                bounds[at], bounds[at + 1], bounds[at + 2], bounds[at + 3] = first, past, test_first, test_past
+                bounds[at + 4], bounds[at + 5] = level + 1, which
                 node_of[waiting], key_of[waiting] = child, child_key
                 waiting += 1
         while size_at < sizes.size and sizes[size_at] == tree + 1:
@@ -363,8 +396,19 @@ def boost_all_large(train_bins, test_bins, bin_starts, y, rates, depths, sizes, 
     deepest = 1
     for e in range(depths.size):
         deepest = max(deepest, min(depths[e], n))
-    sums = np.empty((deepest + 1, 2, lanes.keys.size + 1), np.int64)
+    work = Work(
+        np.empty(n, np.int64),
+        np.empty(n, np.float32),
+        np.empty(n_test, np.float32),
+        np.arange(n).astype(np.uint32),
+        np.arange(n_test).astype(np.uint32),
+        np.empty(max(n, n_test) + 1, np.uint32),
+        np.empty((deepest + 1) * 2 * (lanes.keys.size + LANES), np.int64),
+        np.empty(6 * (deepest + 2), np.int64),
+        np.empty(deepest + 2, np.int64),
+        np.empty(deepest + 2, np.int64),
+    )
     # comparing m rows in pairs costs about m * m / 2 ns a group of eight lanes, sums over positions about 1/2 ns each
     few = np.int64(math.sqrt(bin_starts[-1] / max(1, lanes.beyond_group)))
     for e in range(rates.size):
-        exact[e] = boost_large(lanes, y, n_test, rates[e], depths[e], sizes, few, sums, out[e])
+        exact[e] = boost_large(lanes, work, y, rates[e], depths[e], sizes, few, out[e])

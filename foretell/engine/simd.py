@@ -55,6 +55,16 @@ def float_bits(typing_context, value):  # type: ignore[no-untyped-def]
     return types.int32(types.float32), codegen
 
 
+@intrinsic
+def float_of_bits(typing_context, bits):  # type: ignore[no-untyped-def]
+    """The float32 with these bits, an int32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
 def _masked_sum(vectors: int) -> Any:
     """An intrinsic that sums values over chosen rows for `vectors` * 8 candidates at once, sums kept in registers."""
 
@@ -135,28 +145,27 @@ def _load(builder: Any, pointer: Any, index: Any) -> Any:
 
 
 class _Gains:
-    """The arithmetic of XGBoost's loss change for eight splits at once, from packed sums; see `best_packed`."""
+    """The arithmetic of XGBoost's gains for eight splits at once, from packed sums; see `best_packed`."""
 
-    def __init__(self, builder: Any, shift: Any, unit: Any, g_node: Any, n_node: Any, score: Any) -> None:
+    def __init__(self, builder: Any, shift: Any, node: Any) -> None:
         one = ir.Constant(_WORD, 1)
+        mask = builder.sub(builder.shl(one, shift), one)
         self.builder = builder
-        self.shift = _spread(builder, shift)
-        self.mask = _spread(builder, builder.sub(builder.shl(one, shift), one))
-        self.unit, self.g_node = _spread(builder, unit), _spread(builder, g_node)
-        both = builder.fadd(builder.sitofp(n_node, ir.FloatType()), ir.Constant(ir.FloatType(), 2.0))
-        self.both, self.score = _spread(builder, both), _spread(builder, score)
+        self.shift, self.mask = _spread(builder, shift), _spread(builder, mask)
+        self.g_node = _spread(builder, builder.sitofp(builder.ashr(node, shift), _DOUBLE))
+        both = builder.sitofp(builder.and_(node, mask), ir.FloatType())
+        self.both = _spread(builder, builder.fadd(both, ir.Constant(ir.FloatType(), 2.0)))
 
     def keyed(self, packed: Any, keys: Any) -> Any:
-        """Bits of the loss change above, the key below."""
+        """Bits of the gain above, the key below."""
         b = self.builder
-        g = b.fmul(b.sitofp(b.ashr(packed, self.shift), _LANES_OF_DOUBLES), self.unit)
+        g = b.sitofp(b.ashr(packed, self.shift), _LANES_OF_DOUBLES)
         other = b.fsub(self.g_node, g)
-        count = b.sitofp(b.trunc(b.and_(packed, self.mask), _INTS), _FLOATS)
+        count = b.sitofp(b.and_(packed, self.mask), _FLOATS)
         h = b.fadd(count, ir.Constant(_FLOATS, [1.0] * LANES))
         gain = b.fdiv(b.fptrunc(b.fmul(g, g), _FLOATS), h)
         other_gain = b.fdiv(b.fptrunc(b.fmul(other, other), _FLOATS), b.fsub(self.both, h))
-        change = b.fsub(b.fadd(gain, other_gain), self.score)
-        bits = b.zext(b.bitcast(change, _INTS), _WORDS)
+        bits = b.zext(b.bitcast(b.fadd(gain, other_gain), _INTS), _WORDS)
         return b.or_(b.shl(bits, ir.Constant(_WORDS, [32] * LANES)), keys)
 
     def larger(self, one: Any, other: Any) -> Any:
@@ -171,41 +180,44 @@ class _Gains:
 
 
 @intrinsic
-def best_packed(typing_context, sums, keys, start, end, shift, unit, g_node, n_node, score):  # type: ignore[no-untyped-def]
-    """The best of the splits [start, end) (a multiple of eight, not 0) as one integer: bits of its loss change above,
-    its key below. The largest such integer is the largest change and, of equal ones, the largest key; a negative change
-    is a negative integer. `sums` are sums of gradients / unit << shift | number of rows, of one side of each split."""
+def best_packed(typing_context, sums, first, keys, n, shift, node):  # type: ignore[no-untyped-def]
+    """The best of the splits 0 to n - 1 (a multiple of eight, not 0) as one integer: bits of its gain above, its key
+    below. The largest such integer is the largest gain and, of equal ones, the largest key.
+
+    `sums`, from `first` on, are sum << shift | count of one side of each split, `node` is that of all rows; the gain is
+    the two sides' float32(sum * sum) / float32(count + 1), added.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sum_data, key_data = (_data(context, builder, signature, arguments, k) for k in (0, 1))
-        start, end = arguments[2:4]
+        sum_data, key_data = (_data(context, builder, signature, arguments, k) for k in (0, 2))
+        first, n = arguments[1], arguments[3]
         gains = _Gains(builder, *arguments[4:])
         entry = builder.basic_block
         loop, done = builder.append_basic_block("splits"), builder.append_basic_block("done")
         builder.branch(loop)
         builder.position_at_end(loop)
         k, best = builder.phi(_WORD), builder.phi(_WORDS)
-        k.add_incoming(start, entry)
+        k.add_incoming(ir.Constant(_WORD, 0), entry)
         best.add_incoming(ir.Constant(_WORDS, [0] * LANES), entry)
-        found = gains.larger(gains.keyed(_load(builder, sum_data, k), _load(builder, key_data, k)), best)
+        found = gains.larger(
+            gains.keyed(_load(builder, sum_data, builder.add(first, k)), _load(builder, key_data, k)), best
+        )
         after = builder.add(k, ir.Constant(_WORD, LANES))
         k.add_incoming(after, loop)
         best.add_incoming(found, loop)
-        builder.cbranch(builder.icmp_signed("<", after, end), loop, done)
+        builder.cbranch(builder.icmp_signed("<", after, n), loop, done)
         builder.position_at_end(done)
         return gains.largest(found)
 
-    return types.int64(
-        sums, keys, types.int64, types.int64, types.int64, types.float64, types.float64, types.int64, types.float32,
-    ), codegen  # fmt: skip
+    return types.int64(sums, types.int64, keys, types.int64, types.int64, types.int64), codegen
 
 
 @intrinsic
 def best_in_pairs(  # type: ignore[no-untyped-def]
-    typing_context, keys, first, packed, rows, start, end, shift, unit, g_node, n_node, score
+    typing_context, keys, first, packed, rows, start, end, shift, node
 ):
-    """`best_packed` of the rows rows[start:end] (uint32, not empty) without sums: a row's split has on one side all rows
-    whose key is at least its own, lane by lane; row r's eight keys are keys[first + 8 r:]."""
+    """`best_packed` of the rows rows[start:end] (uint32, not empty) without sums: a row's split has on one side all
+    rows whose key is at least its own, lane by lane; row r's eight keys are keys[first + 8 r:]."""
     together = 4
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -267,7 +279,4 @@ def best_in_pairs(  # type: ignore[no-untyped-def]
         builder.position_at_end(done)
         return gains.largest(found)
 
-    return types.int64(
-        keys, types.int64, packed, rows, types.int64, types.int64, types.int64, types.float64, types.float64,
-        types.int64, types.float32,
-    ), codegen  # fmt: skip
+    return types.int64(keys, types.int64, packed, rows, types.int64, types.int64, types.int64, types.int64), codegen
