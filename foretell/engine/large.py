@@ -1,15 +1,15 @@
 """The fast path of the engine for more than 64 rows: histograms whose entries hold a sum and a count in one integer.
 
-Every column is a lane of positions, its bins in ascending order. A node's sums over all splits are a histogram over
-these positions, added up from left to right within each lane; the larger child's are the node's minus the smaller
-child's. A column with missing values has a second lane, bins in descending order, for the splits with missing values on
-the other side: its sums follow from the first lane's, and are needed only in nodes where a value is missing. Nodes of
-few rows compare their rows in pairs instead, eight lanes a vector, which costs less than going over all positions.
+Every column is a lane of positions, one per bin. A node's sums over all splits are a histogram over these positions,
+added up from left to right within each lane; the larger child's are the node's minus the smaller child's. A column with
+missing values has a second kind of splits, with missing values on the other side: their sums follow from the first
+ones, and they are tried only in nodes where a value is missing. Nodes of few rows compare their rows in pairs instead,
+eight lanes a vector, which costs less than going over all positions.
 
 Gradients are whole multiples of one power of two here, checked before every tree as in `small.py`, so a sum of
 gradients and the number of rows fit one 64-bit integer, sum << shift | count: adding such integers is exact in any
 order, and one operation. If gradients are no such multiples, `boost_large` returns False and `kernels.boost` grows the
-ensemble.
+ensemble. Inner functions are compiled without reference counts (`_nrt=False`), which took a quarter of the time.
 """
 
 from __future__ import annotations
@@ -20,42 +20,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from foretell.engine.bins import MISSING
 from foretell.engine.kernels import MIN_LOSS_CHANGE, leaf_value, score, start_value
+from foretell.engine.lanes import FIRST_KEY, list_lanes
 from foretell.engine.simd import LANES, best_in_pairs, best_packed, float_of_bits
 
-# as in small.py: a digest of bins.py, kernels.py and simd.py, so that numba renews this file's machine code with them
-CALLED_SOURCES = "9f67938269dab176"
-_LOW_HALF = np.int64(0xFFFFFFFF)
+# as in small.py: a digest of kernels.py, lanes.py and simd.py, so that numba renews this file's machine code with them
+CALLED_SOURCES = "50f85093d23af813"
 _LARGEST_GRADIENT = 1e15
-
-
-class Lanes(NamedTuple):
-    """The splits of one training set. Every column is a lane of positions, one per bin; those without missing values
-    come first. The split at a position has the known values up to it on one side. In columns with missing values there
-    are also splits that have the known values beyond a position on one side.
-
-    `starts` int64 [lanes + 1]: positions of each lane; `full`: how many lanes have no missing values; `columns` int64
-    [lanes]; `beyond` int64 [lanes]: where the lane's splits of the second kind are, -1 without; `keys` int64 [splits]:
-    larger for splits that XGBoost tries earlier, 0 for none; `split_of` int64: the split of a key, counted down from
-    the largest; `sides` int32 [splits, 3]: the lane, and the first and the last position on the split's side;
-    `positions`, `test_positions` int32 [rows, lanes]; `row_keys` int64 [groups * rows * 8]: keys of the splits whose
-    sides begin with a row, eight a group, those of the second kind from group `beyond_group` on; `missing` bool [rows]:
-    is a value of the row missing.
-    """
-
-    starts: object
-    full: object
-    columns: object
-    beyond: object
-    keys: object
-    split_of: object
-    sides: object
-    positions: object
-    test_positions: object
-    row_keys: object
-    beyond_group: object
-    missing: object
 
 
 class Work(NamedTuple):
@@ -73,81 +44,6 @@ class Work(NamedTuple):
     bounds: object
     node_of: object
     key_of: object
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def list_lanes(train_bins, test_bins, bin_starts):  # type: ignore[no-untyped-def]
-    """The lanes of a training set."""
-    n, n_columns = train_bins.shape[0], bin_starts.size - 1
-    missing, gaps = np.zeros(n, np.bool_), np.zeros(n_columns, np.bool_)
-    for c in range(n_columns):
-        for i in range(n):
-            if train_bins[i, c] == MISSING:
-                missing[i] = gaps[c] = True
-    full = n_columns - np.count_nonzero(gaps)
-    columns, starts = np.empty(n_columns, np.int64), np.zeros(n_columns + 1, np.int64)
-    lane = 0
-    for with_gaps in range(2):
-        for c in range(n_columns):
-            if gaps[c] == (with_gaps == 1):
-                columns[lane] = c
-                starts[lane + 1] = starts[lane] + bin_starts[c + 1] - bin_starts[c]
-                lane += 1
-    n_positions = starts[n_columns]
-    beyond = np.full(n_columns, np.int64(-1))
-    first_beyond = (n_positions // LANES + 1) * LANES
-    n_splits = first_beyond
-    for lane in range(full, n_columns):
-        beyond[lane] = n_splits
-        n_splits += max(0, starts[lane + 1] - starts[lane] - 1)
-    room = max(16, (n_splits + 15) // 16 * 16)
-    keys, sides, split_of = np.zeros(room, np.int64), np.zeros((room, 3), np.int32), np.empty(room, np.int64)
-    lane_at = np.argsort(columns)
-    rank = 0
-    for c in range(n_columns):
-        lane = lane_at[c]
-        for k in range(starts[lane], starts[lane + 1]):
-            keys[k], split_of[rank] = _LOW_HALF - rank, k
-            # values below the training values have the position before the lane's first
-            sides[k, 0], sides[k, 1], sides[k, 2] = lane, starts[lane] - 1, k
-            rank += 1
-        if gaps[c]:
-            for k in range(starts[lane + 1] - 2, starts[lane] - 1, -1):
-                split = beyond[lane] + k - starts[lane]
-                keys[split], split_of[rank] = _LOW_HALF - rank, split
-                sides[split, 0], sides[split, 1], sides[split, 2] = lane, k + 1, starts[lane + 1]
-                rank += 1
-    # a missing value has a position that no side includes
-    positions = find_positions(train_bins, starts, columns, np.int64(room))
-    test_positions = find_positions(test_bins, starts, columns, np.int64(room))
-    beyond_group = (n_columns + LANES - 1) // LANES
-    groups = beyond_group + (n_columns - full + LANES - 1) // LANES
-    row_keys = np.zeros(groups * n * LANES, np.int64)
-    for i in range(n):
-        for lane in range(n_columns):
-            k = positions[i, lane]
-            if k != room:
-                row_keys[(lane // LANES * n + i) * LANES + lane % LANES] = keys[k]
-                if lane >= full:
-                    slot = beyond_group * LANES + lane - full
-                    # the first bin's side, all known values, is a side of the keys above too, where it is tried earlier
-                    key = keys[beyond[lane] + k - 1 - starts[lane]] if k > starts[lane] else np.int64(1)
-                    row_keys[(slot // LANES * n + i) * LANES + slot % LANES] = key
-    return Lanes(
-        starts, full, columns, beyond, keys, split_of, sides, positions, test_positions, row_keys, beyond_group, missing,
-    )  # fmt: skip
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def find_positions(bins, starts, columns, nowhere):  # type: ignore[no-untyped-def]
-    """Position of every row in every lane, int32 [rows, lanes]: `nowhere` for a missing value. Values below or beyond
-    the training values lie one before or after their lane's positions."""
-    positions = np.empty((bins.shape[0], columns.size), np.int32)
-    for i in range(bins.shape[0]):
-        for lane in range(columns.size):
-            b = bins[i, columns[lane]]
-            positions[i, lane] = nowhere if b == MISSING else starts[lane] + b
-    return positions
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
@@ -338,7 +234,7 @@ def boost_large(lanes, work, y, rate, depth, sizes, few, out):  # type: ignore[n
                 add_leaf(predicted, rows, start, end, leaf)
                 add_leaf(predicted_test, test_rows, test_start, test_end, leaf)
                 continue
-            split = split_of[_LOW_HALF - (key & _LOW_HALF)]
+            split = split_of[FIRST_KEY - (key & FIRST_KEY)]
             lane, low = np.int64(sides[split, 0]), np.int64(sides[split, 1])
             width = np.uint64(sides[split, 2] - low)
             if end - start <= few:

@@ -161,8 +161,8 @@ def test_fold_errors_are_those_of_the_predictions():
     ("caller", "called"),
     [
         (small, ("bins", "kernels", "simd")),
-        (large, ("bins", "kernels", "simd")),
-        (grid, ("bins", "kernels", "large", "small")),
+        (large, ("kernels", "lanes", "simd")),
+        (grid, ("bins", "kernels", "lanes", "large", "small")),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
