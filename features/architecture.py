@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from features.config_classes import ALL, CLASSES, NONE, NORMS, QKV
+from features.config_values import POSITION_ROWS, Config
+from foretell.errors import DataError
+
 
 @dataclass(frozen=True)
 class Architecture:
     """What decides how many parameters a decoder-only transformer has. `position_rows` are the rows of a learned
-    position table (0 without one); `norms_per_layer` counts the width-d norms of one block; `qk_norm` is the width
-    of an additional norm on queries and on keys (0 without); `final_norms` counts norms outside the blocks;
+    position table (0 without one); `norms_per_layer` counts the width-d norms of one block; `qk_norms` are the widths
+    of additional norms on queries and on keys (0 without); `final_norms` counts norms outside the blocks;
     `embedding_dim` is the width of a token embedding that is projected to `d_model` and back (0: it is d_model)."""
 
     n_layers: int
@@ -31,13 +35,14 @@ class Architecture:
     position_rows: int = 0
     norms_per_layer: int = 2
     final_norms: int = 1
-    qk_norm: int = 0
+    qk_norms: tuple[int, int] = (0, 0)
     embedding_dim: int = 0
     bias_qkv: bool = False
     bias_attention_out: bool = False
     bias_mlp: bool = False
     bias_norm: bool = False
     bias_head: bool = False
+    bias_qk_norm: bool = False
 
 
 def count_params(arch: Architecture) -> tuple[int, int]:
@@ -52,8 +57,8 @@ def count_params(arch: Architecture) -> tuple[int, int]:
     matrices_in = 2 if arch.gated_mlp else 1
     feed_forward = (matrices_in + 1) * d * arch.d_ff + (matrices_in * arch.d_ff + d) * arch.bias_mlp
     per_norm = 0 if arch.layer_norm_type == "non-parametric" else d * (2 if arch.bias_norm else 1)
-    per_qk_norm = arch.qk_norm * (2 if arch.bias_norm else 1)
-    block = attention + feed_forward + arch.norms_per_layer * per_norm + 2 * per_qk_norm
+    qk_norms = sum(arch.qk_norms) * (2 if arch.bias_qk_norm else 1)
+    block = attention + feed_forward + arch.norms_per_layer * per_norm + qk_norms
     width = arch.embedding_dim or d
     projections = 2 * width * d if width != d else 0
     inner = arch.n_layers * block + arch.final_norms * per_norm + projections + arch.vocab_size * arch.bias_head
@@ -61,29 +66,21 @@ def count_params(arch: Architecture) -> tuple[int, int]:
     return inner + embeddings, inner
 
 
-# What a configuration class fixes beyond the recorded columns: (norms per block, norms outside, rows added to a
-# learned position table, bias on the output head).
-_BY_CLASS: dict[str, tuple[int, int, int, bool]] = {
-    "BloomConfig": (2, 2, 0, False),
-    "CodeGenConfig": (1, 1, 0, True),
-    "FalconConfig": (1, 1, 0, False),
-    "GPTJConfig": (1, 1, 0, True),
-    "Gemma2Config": (4, 1, 0, False),
-    "OPTConfig": (2, 1, 2, False),
-    "PhiConfig": (1, 1, 0, True),
-}
+_BIASES_OF_WORD = {"all": ALL, "attn_only": QKV, "ln_only": NORMS, "none": NONE}
 
 
 def recorded_architecture(row: Mapping[Any, Any]) -> Architecture:
-    """The architecture that a row of the models table records (column names as in its schema)."""
-    config_class = str(row["config_class"])
-    norms, final_norms, extra_rows, bias_head = _BY_CLASS.get(config_class, (2, 1, 0, False))
-    biases, detail = str(row["biases"]), str(row["biases_detail"])
-    whole = biases == "all"
-    learned = row["positional_embeddings"] == "learned"
-    config = json.loads(str(row["config_json"]))
-    if config.get("do_layer_norm_before") is False:
-        final_norms = 0
+    """The architecture that a row of the models table records (column names as in its schema). Raises DataError for a
+    configuration class that is not known, or a value in its configuration that is of the wrong kind."""
+    about = CLASSES.get(str(row["config_class"]))
+    if about is None:
+        raise DataError(f"config_class {row['config_class']} is not known; known: {', '.join(CLASSES)}")
+    config = Config(json.loads(str(row["config_json"])))
+    by_class = about.biases(config)
+    biases = _BIASES_OF_WORD.get(str(row["biases"]), by_class)
+    rows = 0
+    if row["positional_embeddings"] == "learned":
+        rows = config.size(*POSITION_ROWS, default=_int(row["sequence_length"])) + about.extra_positions
     return Architecture(
         n_layers=_int(row["n_layers"]),
         d_model=_int(row["d_model"]),
@@ -95,16 +92,17 @@ def recorded_architecture(row: Mapping[Any, Any]) -> Architecture:
         tied_embeddings=bool(row["tied_embeddings"]),
         gated_mlp=bool(row["gated_mlp"]),
         layer_norm_type=str(row["layer_norm_type"]),
-        position_rows=_int(row["sequence_length"]) + extra_rows if learned else 0,
-        norms_per_layer=norms,
-        final_norms=final_norms,
-        qk_norm=_int(row["d_model"]) if config_class == "custom:MPTConfig" else 0,
-        embedding_dim=_int(config.get("word_embed_proj_dim", 0)),
-        bias_qkv=whole or biases == "attn_only",
-        bias_attention_out=whole or "attention output" in detail,
-        bias_mlp=whole or biases == "some",
-        bias_norm=biases in ("all", "some", "ln_only"),
-        bias_head=bias_head,
+        position_rows=rows,
+        norms_per_layer=about.norms(config),
+        final_norms=0 if config.raw("do_layer_norm_before") is False else about.after,
+        qk_norms=about.qk_norms(config),
+        embedding_dim=config.size("word_embed_proj_dim", default=0),
+        bias_qkv=biases.qkv,
+        bias_attention_out=biases.out,
+        bias_mlp=biases.mlp,
+        bias_norm=biases.norm or by_class.norm,
+        bias_head=by_class.head,
+        bias_qk_norm=about.qk_bias,
     )
 
 

@@ -67,12 +67,25 @@ def check_id(model_id: str, known: Iterable[str]) -> None:
         raise DataError(f"--id {model_id}: {spelled} is there already, with other capitals")
 
 
-def model_rows(facts: Facts, architecture: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """The rows of models.csv and pretraining.csv, as text. Raises DataError naming every option that is missing."""
+def model_rows(
+    facts: Facts, architecture: Mapping[str, Any], otherwise_tied: int | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The rows of models.csv and pretraining.csv, as text. `otherwise_tied` is the count of parameters under the other
+    assumption about tied embeddings, where the configuration does not say which holds.
+
+    Raises DataError naming every option that is missing, for a count that is not the makers', and where a makers' count
+    fits either assumption about tying."""
     missing = facts.missing()
     if missing:
         raise DataError(f"{facts.model_id}: give {', '.join(missing)} too (what is unknown stays out, these may not)")
     counted, official = int(architecture["total_params"]), float(facts.official_params or 0)
+    check = params_check(counted, official)
+    if otherwise_tied is not None and _fits(otherwise_tied, official):
+        raise DataError(
+            f"the configuration does not say whether input and output embedding are one matrix (tie_word_embeddings), "
+            f"and --official-params {official:,.0f} fits both: {counted:,} and {otherwise_tied:,} parameters. Write it "
+            "into the configuration, or give the makers' exact count"
+        )
     design = {
         **architecture,
         "model_id": facts.model_id,
@@ -80,7 +93,7 @@ def model_rows(facts: Facts, architecture: Mapping[str, Any]) -> tuple[dict[str,
         "batch_tokens_millions": None if facts.batch_tokens is None else facts.batch_tokens / 1e6,
         "official_params": int(official),
         "official_params_source": facts.official_source,
-        "params_check": params_check(counted, official),
+        "params_check": check,
         "release_month": facts.release,
         "is_base": "true" if facts.base_kind.startswith("from_scratch") else "false",
         "base_kind": facts.base_kind,
@@ -119,6 +132,14 @@ def params_check(counted: int, official: float) -> str:
         f"the configuration has {counted:,} parameters, --official-params says {official:,.0f}: more than {apart} "
         "apart, one of them is wrong"
     )
+
+
+def _fits(counted: int, official: float) -> bool:
+    try:
+        params_check(counted, official)
+    except DataError:
+        return False
+    return True
 
 
 def score_rows(model_id: str, scores: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -1,227 +1,242 @@
-"""From a Hugging Face config.json to the architecture columns of the models table, for the configuration classes that
-the table holds. What a class leaves unsaid (tying, norms, biases) is written down here and nowhere else."""
+"""From a Hugging Face config.json to the architecture columns of the models table. What a class fixes stands in
+features/config_classes.py; this module finds the class, refuses what no row can represent, and puts the columns
+together."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from features.architecture import count_params, recorded_architecture
+from features.config_classes import CLASS_OF_TYPE, CLASSES, EXPERTS, REFUSED, ConfigClass, head_dim
+from features.config_values import ACTIVATION, CONTEXT, HEADS, INNER, KV_HEADS, LAYERS, VOCABULARY, WIDTH, Config
 from foretell.errors import DataError
 
-
-@dataclass(frozen=True)
-class Family:
-    """What a configuration class fixes: `norm` and `positions` as words, `tied` when the file does not say,
-    `parallel` blocks, `gated` feed-forward, `biases` with the words for it, `act` the raw activation by default."""
-
-    norm: str = "parametric"
-    positions: str = "rope"
-    tied: bool = False
-    parallel: bool = False
-    gated: bool = False
-    biases: str = "all"
-    act: str = "gelu"
-
-
-BIAS_WORDS = {
-    "all": "every linear layer of the blocks and every LayerNorm",
-    "attn_only": "query, key and value projections only",
-    "ln_only": "LayerNorm biases only; no linear bias",
-    "none": "no bias in any linear layer or norm",
-}
-SOME_BIASES = {
-    "CodeGenConfig": "MLP, LayerNorm and lm_head; no bias in any attention projection",
-    "GPTJConfig": "MLP, LayerNorm and lm_head; no bias in any attention projection",
-    "GPTNeoConfig": "attention output, MLP and LayerNorm; none in query, key, value",
-}
-_LLAMA = Family(norm="rmsnorm", gated=True, biases="none", act="silu")
-FAMILIES: dict[str, Family] = {
-    "BloomConfig": Family(positions="alibi", tied=True),
-    "CodeGenConfig": Family(parallel=True, biases="some", act="gelu_new"),
-    "FalconConfig": Family(tied=True, parallel=True, biases="ln_only"),
-    "GPT2Config": Family(positions="learned", tied=True, act="gelu_new"),
-    "GPTJConfig": Family(parallel=True, biases="some", act="gelu_new"),
-    "GPTNeoConfig": Family(positions="learned", tied=True, biases="some", act="gelu_new"),
-    "GPTNeoXConfig": Family(parallel=True),
-    "Gemma2Config": Family("rmsnorm", tied=True, gated=True, biases="none", act="gelu_pytorch_tanh"),
-    "GemmaConfig": Family("rmsnorm", tied=True, gated=True, biases="none", act="gelu_pytorch_tanh"),
-    "LlamaConfig": _LLAMA,
-    "MptConfig": Family(positions="learned", tied=True, biases="none"),
-    "OPTConfig": Family(positions="learned", tied=True, act="relu"),
-    "OlmoConfig": Family("non-parametric", gated=True, biases="none", act="silu"),
-    "PhiConfig": Family(parallel=True, act="gelu_new"),
-    "Qwen2Config": Family("rmsnorm", gated=True, biases="attn_only", act="silu"),
-    "XGLMConfig": Family(positions="sinusoidal", tied=True),
-    "custom:BTLMConfig": Family(positions="alibi", tied=True, gated=True, act="swiglu"),
-    "custom:CrystalCoderConfig": Family(tied=True, gated=True, act="swiglu"),
-    "custom:MPTConfig": Family(positions="learned", tied=True),
-}
-CLASS_OF_TYPE = {
-    "bloom": "BloomConfig",
-    "btlm": "custom:BTLMConfig",
-    "codegen": "CodeGenConfig",
-    "crystalcoder": "custom:CrystalCoderConfig",
-    "falcon": "FalconConfig",
-    "gemma": "GemmaConfig",
-    "gemma2": "Gemma2Config",
-    "gpt2": "GPT2Config",
-    "gpt_neo": "GPTNeoConfig",
-    "gpt_neox": "GPTNeoXConfig",
-    "gptj": "GPTJConfig",
-    "llama": "LlamaConfig",
-    "mpt": "MptConfig",
-    "olmo": "OlmoConfig",
-    "opt": "OPTConfig",
-    "phi": "PhiConfig",
-    "qwen2": "Qwen2Config",
-    "xglm": "XGLMConfig",
-}
 KEPT = (
-    "activation_function",
-    "alibi",
-    "apply_residual_connection_post_layernorm",
-    "attention_heads",
-    "attention_types",
-    "attn_config",
-    "bias",
-    "clip_qkv",
-    "d_model",
-    "do_layer_norm_before",
-    "enable_bias",
-    "expansion_ratio",
-    "ffn_dim",
-    "head_dim",
-    "hidden_act",
-    "hidden_activation",
-    "hidden_size",
-    "intermediate_size",
-    "layer_norm_elementwise_affine",
-    "learned_pos_emb",
-    "max_position_embeddings",
-    "max_seq_len",
-    "multi_query",
-    "n_embd",
-    "n_head",
-    "n_heads",
-    "n_inner",
-    "n_layer",
-    "n_layers",
-    "n_positions",
-    "new_decoder_architecture",
-    "no_bias",
-    "num_attention_heads",
-    "num_heads",
-    "num_hidden_layers",
-    "num_key_value_heads",
-    "num_layers",
-    "parallel_attn",
-    "partial_rotary_factor",
-    "position_embedding_type",
-    "qk_layernorm",
-    "rope_scaling",
-    "rope_theta",
-    "rotary_dim",
-    "rotary_emb_base",
-    "rotary_pct",
-    "scale_embedding",
-    "sliding_window",
-    "tie_word_embeddings",
-    "use_parallel_residual",
-    "use_sliding_window",
-    "vocab_size",
-    "window_size",
-    "word_embed_proj_dim",
+    *(*LAYERS, *WIDTH, *HEADS, *KV_HEADS, *INNER, *VOCABULARY, *CONTEXT, *ACTIVATION),
+    *("add_bias_linear", "add_qkv_bias", "alibi", "attention_bias", "attention_types", "attn_config", "bias"),
+    *("clip_qkv", "do_layer_norm_before", "enable_bias", "expansion_ratio", "head_dim", "kv_channels"),
+    *("layer_norm_elementwise_affine", "learned_pos_emb", "mlp_bias", "multi_query", "multi_query_attention"),
+    *("new_decoder_architecture", "no_bias", "num_ln_in_parallel_attn", "parallel_attn", "parallel_residual"),
+    *("partial_rotary_factor", "position_embedding_type", "qk_layernorm", "qk_norm", "rope_parameters"),
+    *("rope_scaling", "rope_theta", "rotary_dim", "rotary_emb_base", "rotary_pct", "scale_embedding", "shared_norm"),
+    *("sliding_window", "tie_word_embeddings", "use_bias", "use_parallel_residual", "use_qk_norm", "use_qkv_bias"),
+    *("use_sliding_window", "window_size", "word_embed_proj_dim"),
 )
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_WIDTH = ("hidden_size", "n_embd", "d_model")
-_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")
-_INNER = ("intermediate_size", "ffn_dim", "n_inner")
-_CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-_ACTIVATION = ("activation_function", "hidden_activation", "hidden_act")
 
 
-def class_of(config: Mapping[str, Any]) -> str:
-    """The configuration class of a config.json by its model_type; DataError lists the known ones."""
-    kind = str(config.get("model_type", ""))
-    if kind not in CLASS_OF_TYPE:
+def language_model(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of a config.json that describes the language model: its `text_config` where the file wraps one model of
+    text and another of images or sound, else the whole."""
+    inner = values.get("text_config")
+    if inner is None:
+        return values
+    if not isinstance(inner, Mapping):
+        raise DataError("config.json: text_config: expected a section")
+    return {**inner, "architectures": inner.get("architectures")}
+
+
+def class_of(values: Mapping[str, Any], named: str = "") -> str:
+    """The configuration class of a config.json, by its model_type, else by its `architectures`; `named` is the class
+    that somebody gave, which must agree with both.
+
+    Raises DataError for a model that is no single dense decoder (with the reason), an unknown type, or a named class
+    that the file contradicts.
+    """
+    config = Config(values)
+    kind = config.word("model_type")
+    _refuse_what_no_row_can_hold(config, kind)
+    if named and named not in CLASSES:
+        raise DataError(f"--config-class {named}: not known; known: {', '.join(CLASSES)}")
+    by_type = CLASS_OF_TYPE.get(kind)
+    if by_type == "MptConfig" and _llm_foundry(config):
+        by_type = "custom:MPTConfig"
+    by_name = _class_of_architectures(config)
+    for source, found in ((f"model_type {kind}", by_type), (f"architectures {config.raw('architectures')}", by_name)):
+        if named and found and found != named:
+            raise DataError(f"--config-class {named}: the file's {source} says {found}")
+    if named and kind and by_type is None:
+        raise DataError(
+            f"--config-class {named}: the file's model_type {kind!r} is another class, whose norms, biases and "
+            f"positions are not {named}'s; known types: {', '.join(sorted(CLASS_OF_TYPE))}"
+        )
+    found = by_type or by_name or named
+    if not found:
         raise DataError(f"config.json: model_type {kind!r} is not known; known: {', '.join(sorted(CLASS_OF_TYPE))}")
-    return CLASS_OF_TYPE[kind]
+    return found
 
 
-def architecture_columns(config: Mapping[str, Any], config_class: str, context: int | None = None) -> dict[str, Any]:
+def architecture_columns(values: Mapping[str, Any], config_class: str, context: int | None = None) -> dict[str, Any]:
     """The architecture columns of the models table, from a configuration, with both parameter counts.
 
     `context` is the length of the main pre-training stage when it is not the configuration's (a later extension).
-    Raises DataError for an unknown class, a value that is missing, or a variant whose parameters cannot be counted.
+    Raises DataError for an unknown class, a value that is missing or of the wrong kind, or a variant that the class's
+    entry does not count.
     """
-    family = FAMILIES.get(config_class)
-    if family is None:
-        raise DataError(f"config.json: class {config_class!r} is not known; known: {', '.join(FAMILIES)}")
+    about = CLASSES.get(config_class)
+    if about is None:
+        raise DataError(f"config.json: class {config_class!r} is not known; known: {', '.join(CLASSES)}")
+    config = Config(values)
     _refuse_uncounted(config, config_class)
-    d, heads = _number(config, _WIDTH), _number(config, _HEADS)
-    longest = context if _first(config, _CONTEXT) is None and context else _number(config, _CONTEXT)
-    raw = str(_first(config, _ACTIVATION) or family.act)
-    gated = family.gated
-    attention = dict(config.get("attn_config") or {})
-    positions = "alibi" if config.get("alibi") or attention.get("alibi") else family.positions
-    biases = _biases(config, config_class, family)
+    d, heads = config.size(*WIDTH), config.size(*HEADS)
+    if d % heads and not config.has("head_dim", "kv_channels"):
+        raise DataError(f"config.json: a width of {d} is not a multiple of {heads} heads, and head_dim is not given")
+    longest = _longest_context(config, context)
+    raw = config.word(*ACTIVATION, default=about.act)
+    biases = about.biases(config)
     columns: dict[str, Any] = {
         "config_class": config_class,
-        "config_json": json.dumps({k: config[k] for k in KEPT if k in config}, separators=(",", ":")),
-        "n_layers": _number(config, _LAYERS),
+        "config_json": _kept(values),
+        "n_layers": config.size(*LAYERS),
         "d_model": d,
         "n_heads": heads,
-        "n_kv_heads": _kv_heads(config, heads),
-        "head_dim": int(config.get("head_dim") or d // heads),
-        "d_ff": int(_first(config, _INNER) or d * float(config.get("expansion_ratio", 4))),
-        "vocab_size": _number(config, ("vocab_size",)),
-        "tied_embeddings": bool(config.get("tie_word_embeddings", family.tied)),
-        "layer_norm_type": family.norm,
-        "positional_embeddings": positions,
-        "biases": biases,
-        "biases_detail": SOME_BIASES.get(config_class) or BIAS_WORDS[biases],
-        "block_type": "parallel" if _parallel(config, family) else "sequential",
-        "activation": _activation(raw, gated),
+        "n_kv_heads": _kv_heads(config, config_class, heads),
+        "head_dim": head_dim(config),
+        "d_ff": about.inner(config) or config.size(*INNER, default=int(d * config.number("expansion_ratio", 4))),
+        "vocab_size": config.size(*VOCABULARY),
+        "tied_embeddings": config.flag("tie_word_embeddings", default=about.tied),
+        "layer_norm_type": about.norm,
+        "positional_embeddings": _positions(config, about),
+        "biases": biases.word,
+        "biases_detail": biases.detail,
+        "block_type": "parallel" if _parallel(config, about) else "sequential",
+        "activation": _activation(raw, about.gated),
         "activation_raw": raw,
-        "gated_mlp": gated,
+        "gated_mlp": about.gated,
         "sequence_length": context or longest,
         "context_final": longest,
     }
-    columns |= _layout(config, columns["n_kv_heads"], heads)
+    columns |= _attention(config, columns)
     total, inner = count_params(recorded_architecture(columns))
     return {**columns, "total_params": total, "non_embedding_params": inner}
 
 
-def _layout(config: Mapping[str, Any], kv_heads: int, heads: int) -> dict[str, str]:
+def _kept(values: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps({name: values[name] for name in KEPT if name in values}, separators=(",", ":"))
+    except ValueError:
+        raise DataError("config.json: a number of thousands of digits; expected sizes of a model") from None
+
+
+def assumed_tying(values: Mapping[str, Any], columns: Mapping[str, Any]) -> int | None:
+    """Where a configuration does not say whether input and output embedding are one matrix: the count of parameters
+    under the other assumption than the class's."""
+    if values.get("tie_word_embeddings") is not None:
+        return None
+    return count_params(recorded_architecture({**columns, "tied_embeddings": not columns["tied_embeddings"]}))[0]
+
+
+def check_context(values: Mapping[str, Any], context: int | None, siblings: Iterable[int]) -> None:
+    """Raise DataError where the configuration's context may be a later extension and --context does not say what the
+    main pretraining stage had: its scaling of positions names an original length, or recorded models of the family
+    (`siblings`, their contexts in tokens) were pretrained on less."""
+    config = Config(values)
+    longest = config.raw(*CONTEXT)
+    if context is not None or longest is None:
+        return
+    original = config.section("rope_scaling", "rope_parameters").raw("original_max_position_embeddings")
+    original = original or config.raw("original_max_position_embeddings")
+    known = sorted(set(siblings))
+    if original is not None and original != longest:
+        reason = f"its positions are scaled from {original}"
+    elif known and known[-1] < config.size(*CONTEXT):
+        reason = f"recorded models of the family were pretrained on {', '.join(map(str, known))}"
+    else:
+        return
+    raise DataError(
+        f"config.json: a context of {longest} tokens, but {reason}: give --context, the length of the main pretraining "
+        "stage"
+    )
+
+
+def _refuse_what_no_row_can_hold(config: Config, kind: str) -> None:
+    """Models that are no single dense decoder, in those words."""
+    experts = [name for name in EXPERTS if isinstance(config.raw(name), int) and config.raw(name) > 1]
+    reason = REFUSED.get(kind, "")
+    if experts and not reason:
+        reason = f"a mixture of experts ({experts[0]}: {config.raw(experts[0])}), not a dense model"
+    if config.flag("is_encoder_decoder") and not reason:
+        reason = "an encoder-decoder model"
+    if reason:
+        raise DataError(f"config.json: model_type {kind!r} is {reason}; only dense decoders are recorded")
+
+
+def _class_of_architectures(config: Config) -> str | None:
+    """The class that `architectures` names (LlamaForCausalLM -> LlamaConfig); None where it names none of ours."""
+    listed = config.raw("architectures")
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise DataError("config.json: architectures: expected a list of names")
+    for name in listed:
+        stem = name.removesuffix("ForCausalLM").removesuffix("LMHeadModel").removesuffix("Model")
+        if f"{stem}Config" in CLASSES:
+            return f"{stem}Config"
+    return None
+
+
+def _llm_foundry(config: Config) -> bool:
+    """Whether an mpt configuration has what only the makers' own code does: learned positions, biases, QK norms."""
+    attention = config.section("attn_config")
+    learned = config.flag("learned_pos_emb", default=True) and not attention.flag("alibi")
+    return attention.flag("qk_ln") or (config.raw("no_bias") is False) or learned
+
+
+def _longest_context(config: Config, context: int | None) -> int:
+    if not config.has(*CONTEXT):
+        if context is None:
+            raise DataError(f"config.json: no context ({', '.join(CONTEXT)}): give it with --context")
+        return context
+    return config.size(*CONTEXT)
+
+
+def _positions(config: Config, about: ConfigClass) -> str:
+    alibi = config.flag("alibi") or config.section("attn_config").flag("alibi")
+    return "alibi" if alibi else about.positions
+
+
+def _attention(config: Config, columns: Mapping[str, Any]) -> dict[str, str]:
+    """How attention is laid out: shared key/value heads, and which layers attend locally."""
+    heads, kv_heads = columns["n_heads"], columns["n_kv_heads"]
     variant = "full" if kv_heads == heads else "mqa" if kv_heads == 1 else "gqa"
-    kinds = {kind for group in config.get("attention_types") or [] for kind in group[0]}
-    if "local" in kinds:
-        return {
-            "attention_variant": "local",
-            "attention_window": f"alternating global / local {config.get('window_size', 256)}",
-        }
-    alternating = "hidden_activation" in config and config.get("sliding_window")
-    window = f"alternating local {config['sliding_window']} / global" if alternating else "full"
-    return {"attention_variant": variant, "attention_window": window}
+    groups = config.raw("attention_types") or []
+    if isinstance(groups, list) and any("local" in str(group) for group in groups):
+        window = config.size("window_size", default=256)
+        return {"attention_variant": "local", "attention_window": f"alternating global / local {window}"}
+    config_class, window = columns["config_class"], config.raw("sliding_window")
+    if window is None or not config.flag("use_sliding_window", default=config_class != "Qwen2Config"):
+        return {"attention_variant": variant, "attention_window": "full"}
+    window = config.size("sliding_window")
+    layouts = {"Gemma2Config": "alternating local {} / global", "Gemma3TextConfig": "5 of 6 layers local {}"}
+    if config_class not in layouts and window >= columns["context_final"]:
+        return {"attention_variant": variant, "attention_window": "full"}
+    return {
+        "attention_variant": variant,
+        "attention_window": layouts.get(config_class, "sliding {} in every layer").format(window),
+    }
 
 
-def _biases(config: Mapping[str, Any], config_class: str, family: Family) -> str:
-    if config_class in ("MptConfig", "custom:MPTConfig"):
-        return "none" if config.get("no_bias", config_class == "MptConfig") else "all"
-    return "all" if config_class == "FalconConfig" and config.get("bias") else family.biases
-
-
-def _kv_heads(config: Mapping[str, Any], heads: int) -> int:
-    if config.get("multi_query") and not config.get("new_decoder_architecture"):
+def _kv_heads(config: Config, config_class: str, heads: int) -> int:
+    if config_class == "FalconConfig" and config.flag("new_decoder_architecture"):
+        return config.size(*KV_HEADS, default=heads)
+    if config_class == "GPTBigCodeConfig":
+        return 1 if config.flag("multi_query", default=True) else heads
+    if config_class == "custom:ChatGLMConfig":
+        return config.size(*KV_HEADS) if config.flag("multi_query_attention") else heads
+    if config.flag("multi_query"):
         return 1
-    return int(config.get("num_key_value_heads") or heads)
+    kv_heads = config.size(*KV_HEADS, default=heads)
+    if kv_heads > heads or heads % kv_heads:
+        raise DataError(f"config.json: {kv_heads} key/value heads for {heads} heads; expected a divisor of them")
+    return kv_heads
 
 
-def _parallel(config: Mapping[str, Any], family: Family) -> bool:
-    return bool(config.get("use_parallel_residual", config.get("parallel_attn", family.parallel)))
+def _parallel(config: Config, about: ConfigClass) -> bool:
+    for name in ("use_parallel_residual", "parallel_residual", "parallel_attn"):
+        if config.has(name):
+            return config.flag(name)
+    return about.parallel and "stablelm" not in about.types
 
 
 def _activation(raw: str, gated: bool) -> str:
@@ -233,25 +248,20 @@ def _activation(raw: str, gated: bool) -> str:
     return names[plain]
 
 
-def _refuse_uncounted(config: Mapping[str, Any], config_class: str) -> None:
-    """Variants whose parameters features/architecture.py does not count."""
-    uncounted = [name for name in ("mlp_bias", "num_local_experts", "n_routed_experts") if config.get(name)]
-    uncounted += ["attention_bias"] * bool(
-        config.get("attention_bias") and config_class in ("LlamaConfig", "OlmoConfig")
-    )
-    uncounted += ["qk_layernorm"] if config.get("qk_layernorm") else []
-    uncounted += ["new_decoder_architecture"] if config.get("new_decoder_architecture") else []
-    uncounted += ["enable_bias: false"] if config.get("enable_bias") is False else []
+def _refuse_uncounted(config: Config, config_class: str) -> None:
+    """Variants that the class's entry does not describe."""
+    uncounted = []
+    if config_class == "OPTConfig":
+        uncounted += [f"{name}: false" for name in ("enable_bias", "layer_norm_elementwise_affine")
+                      if config.raw(name) is False]  # fmt: skip
+    if config_class in ("MptConfig", "custom:MPTConfig"):
+        attention = config.section("attn_config")
+        kind = attention.word("attn_type", default="multihead_attention")
+        uncounted += [f"attn_type {kind}"] if kind != "multihead_attention" else []
+        uncounted += ["kv_n_heads"] if attention.has("kv_n_heads") else []
+    if config_class == "custom:BaichuanConfig" and config.size(*WIDTH) != 4096:
+        uncounted += ["a width other than 4096 (the 13B has ALiBi positions, which its configuration does not say)"]
+    if config_class == "custom:QWenConfig" and config.raw("no_bias") is False:
+        uncounted += ["no_bias: false"]
     if uncounted:
-        raise DataError(f"config.json: {', '.join(uncounted)}: parameters of this variant cannot be counted yet")
-
-
-def _first(config: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((config[name] for name in names if config.get(name) is not None), None)
-
-
-def _number(config: Mapping[str, Any], names: tuple[str, ...]) -> int:
-    value = _first(config, names)
-    if value is None:
-        raise DataError(f"config.json: none of {', '.join(names)} is given")
-    return int(value)
+        raise DataError(f"config.json: {config_class}: {', '.join(uncounted)}: this variant cannot be counted")

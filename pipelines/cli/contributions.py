@@ -6,12 +6,13 @@ import json
 import shutil
 import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from features.contribution import Facts, appended, check_id, model_rows, score_rows
-from features.hf_config import architecture_columns, class_of
+from features.hf_config import architecture_columns, assumed_tying, check_context, class_of, language_model
 from features.raw import read_text
 from features.schema import MODELS, PRETRAINING, RAW_TABLES, SCORES, Table
 from foretell.errors import DataError
@@ -29,7 +30,7 @@ def read_config(source: str) -> dict[str, Any]:
         path = _from_hub(source)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a readable JSON file ({error})") from None
     if not isinstance(config, dict):
         raise DataError(f"{path}: a JSON object is expected, as in a model's config.json")
@@ -51,20 +52,37 @@ def _from_hub(source: str) -> Path:
         raise DataError(f"{source}: its config.json cannot be fetched from the hub: {words}") from None
 
 
-def add_model(
-    config: dict[str, Any], facts: Facts, config_class: str, context: int | None, longest: int | None
-) -> None:
-    """Append one language model to models.csv and pretraining.csv, shown first; DataError when a rule is broken."""
-    check_id(facts.model_id, [str(name) for name in read_text(MODELS)["model_id"]])
-    columns = architecture_columns(config, config_class or class_of(config), context)
-    columns |= {"context_final": longest} if longest else {}
-    design, data = model_rows(facts, columns)
+@dataclass(frozen=True)
+class Given:
+    """What a person says about a configuration: its class, the context of the main pretraining stage and the longest
+    one that was trained, in tokens; None or "" where the file says it."""
+
+    config_class: str = ""
+    context: int | None = None
+    context_final: int | None = None
+
+
+def add_model(values: dict[str, Any], facts: Facts, given: Given, dry_run: bool) -> None:
+    """Append one language model to models.csv and pretraining.csv, shown first; DataError when a rule is broken. With
+    `dry_run` the record is shown and validated, and nothing is written."""
+    recorded = read_text(MODELS)
+    check_id(facts.model_id, [str(name) for name in recorded["model_id"]])
+    config = language_model(values)
+    config_class = class_of(config, given.config_class)
+    siblings = recorded.loc[recorded["family"] == facts.family, "sequence_length"].astype(int)
+    check_context(config, given.context, siblings)
+    columns = architecture_columns(config, config_class, given.context)
+    columns |= {"context_final": given.context_final} if given.context_final else {}
+    design, data = model_rows(facts, columns, assumed_tying(config, columns))
     for name, value in {**design, **data}.items():
         if value and name != "config_json":
             print(f"  {name:24} {value}")
     empty = [name for row in (design, data) for name, value in row.items() if not value]
     print(f"  unknown: {', '.join(empty) or 'nothing'}")
-    _append({MODELS: [design], PRETRAINING: [data]}, facts.model_id)
+    _append({MODELS: [design], PRETRAINING: [data]}, facts.model_id, dry_run)
+    if dry_run:
+        print(f"not added (--dry-run): {facts.model_id}: {int(design['total_params']):,} parameters, all rules hold")
+        return
     print(f"added {facts.model_id}: {int(design['total_params']):,} parameters ({design['params_check']})")
     print(NEXT.format(paths=f"{MODELS.path} {PRETRAINING.path}"))
 
@@ -87,7 +105,7 @@ def add_scores(path: Path, model_id: str) -> None:
     print(NEXT.format(paths=SCORES.path))
 
 
-def _append(rows: dict[Table, list[dict[str, str]]], model_id: str) -> None:
+def _append(rows: dict[Table, list[dict[str, str]]], model_id: str, dry_run: bool = False) -> None:
     """Validate copies of every raw table with the rows added, then replace the files: all of them or none."""
     texts = {table: appended(table, _text(table), new) for table, new in rows.items()}
     with tempfile.TemporaryDirectory() as folder:
@@ -99,6 +117,8 @@ def _append(rows: dict[Table, list[dict[str, str]]], model_id: str) -> None:
             else:
                 shutil.copyfile(table.path, root / table.path)
         _check(root, model_id)
+    if dry_run:
+        return
     with ExitStack() as stack:
         for table, text in texts.items():
             stack.enter_context(atomic(table.path)).write_text(text, encoding="utf-8", newline="\n")

@@ -41,11 +41,12 @@ def add_model(
     confidence: Annotated[str, typer.Option(help="high, medium or low")] = "medium",
     notes: Annotated[str | None, typer.Option(help="remarks")] = None,
     config_class: Annotated[str, typer.Option(help="configuration class, when model_type does not say")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show and check the record, write nothing")] = False,
 ) -> None:
     """Derive a model's architecture, count its parameters, validate the record and append it to the raw tables."""
     from features.contribution import Facts
+    from pipelines.cli.contributions import Given, read_config
     from pipelines.cli.contributions import add_model as add
-    from pipelines.cli.contributions import read_config
 
     shares = {"web": web, "code": code, "books": books, "reference": reference, "academic": academic, "other": other}
     facts = Facts(
@@ -67,7 +68,7 @@ def add_model(
         confidence=confidence,
         notes=notes,
     )
-    add(read_config(config), facts, config_class, context, context_final)
+    add(read_config(config), facts, Given(config_class, context, context_final), dry_run)
 
 
 @app.command("add-scores")

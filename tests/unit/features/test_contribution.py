@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from features.contribution import Facts, appended, check_id, model_rows, params_check, score_rows
@@ -72,3 +74,12 @@ def test_appending_keeps_every_byte_before_and_refuses_doubles() -> None:
     assert after == before + "\nme/gpt,lambada,lambada_openai,0,accuracy,0.5,,,,,\n"
     with pytest.raises(DataError, match="there already: me/gpt / lambada / lambada_openai / 0 / accuracy"):
         appended(SCORES, after, rows)
+
+
+def test_a_rounded_name_is_no_proof_of_a_count_whose_tying_is_assumed() -> None:
+    architecture = architecture_columns(CONFIG, "GPT2Config")
+    counted = int(architecture["total_params"])
+    with pytest.raises(DataError, match=r"does not say whether .* fits both: 124,439,808 and 130,000,000"):
+        model_rows(replace(FACTS, official_params=1.2e8), architecture, 130_000_000)
+    assert model_rows(FACTS, architecture, 130_000_000)[0]["params_check"] == "exact"
+    assert model_rows(replace(FACTS, official_params=1.2e8), architecture, 4 * counted)[0]["total_params"]
