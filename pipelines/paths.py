@@ -30,6 +30,7 @@ GENERATION_REPORT = REPORTS / "generations"
 LAWS = REPORTS / "laws"
 TRAJECTORIES = REPORTS / "trajectories"
 MIXTURES = REPORTS / "mixtures"
+AUDIT = REPORTS / "audit"
 SEQUENCE = Path("data/sequence")
 
 

@@ -10,15 +10,18 @@ import pandas as pd
 from features.catalogue import View
 from features.raw import read_raw
 from features.schema import DOUBTS
-from models.report.studies import doubts_section, findings_section, laws_section
+from models.report.studies import audit_section, doubts_section, findings_section, laws_section
 from pipelines.files import read_json
-from pipelines.paths import LAWS, MIXTURES, TRAJECTORIES
+from pipelines.paths import AUDIT, LAWS, MIXTURES, TRAJECTORIES
 
 
 def sections(view: View, titles: Mapping[str, str]) -> dict[str, str]:
     """Title -> Markdown of each study's section in the report; `titles` maps a benchmark's slug to its title."""
     laws = read_json(LAWS / "benchmarks.json"), read_json(LAWS / "chinchilla.json")
-    doubts = {"Scores that are not believed": doubts_section(read_raw(DOUBTS), titles)} if view == "verified" else {}
+    doubts = {}
+    if view == "verified":
+        doubts["Scores that are not believed"] = doubts_section(read_raw(DOUBTS), titles)
+        doubts["Scores that look wrong"] = audit_section(pd.read_csv(AUDIT / "objections.csv"), titles)
     return doubts | {
         "How much is just scale": laws_section(*laws),
         "Training trajectories: findings of the literature on these data": findings_section(findings(TRAJECTORIES)),

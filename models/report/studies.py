@@ -50,6 +50,28 @@ def doubts_section(doubts: pd.DataFrame, titles: Mapping[str, str]) -> str:
     return f"{words}\n\n{markdown_table(rows)}"
 
 
+def audit_section(objections: pd.DataFrame, titles: Mapping[str, str], most: int = 20) -> str:
+    """The scores that the auditor objects to and nobody doubts yet (reports/audit/objections.csv), the farthest first;
+    `titles` maps a benchmark's slug to its title."""
+    open_ones = objections[~objections["doubted"].astype(bool) & objections["target"].isin(list(titles))]
+    farthest = open_ones.sort_values("distance", ascending=False).head(most)
+    rows = [
+        {
+            "model": row["model_id"],
+            "benchmark": titles[row["target"]],
+            "score": f"{row['score']:.3f}",
+            "expected": f"{row['low']:.3f} to {row['high']:.3f}",
+            "likeliest cause": row["cause"],
+        }
+        for row in farthest.to_dict("records")
+    ]
+    words = (
+        f"The auditor objects to {len(objections)} recorded scores; {len(objections) - len(open_ones)} of them are "
+        f"doubted already. Of the others the {len(rows)} farthest out follow; a model may really be that unusual."
+    )
+    return f"{words}\n\n{markdown_table(rows)}" if rows else words
+
+
 def findings_section(findings: pd.DataFrame) -> str:
     """Findings of the literature with their verdicts on these data (columns claim, source, verdict, figure)."""
     return markdown_table(

@@ -1,4 +1,4 @@
-"""`foretell add-model`, `add-scores`, `doubts` and `data diff`: the raw tables, and what changed in them."""
+"""`foretell add-model`, `add-scores`, `audit`, `doubts` and `data diff`: the raw tables, and what changed in them."""
 
 from __future__ import annotations
 
@@ -80,6 +80,18 @@ def add_scores(
     from pipelines.cli.contributions import add_scores as add
 
     add(results, model_id)
+
+
+@app.command()
+def audit(
+    results: Annotated[Path, typer.Argument(help="a results file of lm-evaluation-harness")],
+    model_id: Annotated[str, typer.Option("--id", help="org/name; left out: the model the file names")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Say which scores of a results file look like failures of the run; exit code 6 where one does."""
+    from pipelines.cli.audit import print_audit
+
+    print_audit(results, model_id, as_json)
 
 
 @app.command()
