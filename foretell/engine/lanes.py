@@ -23,9 +23,10 @@ class Lanes(NamedTuple):
     [lanes]; `beyond` int64 [lanes]: where the lane's splits of the second kind are, -1 without; `keys` int64 [splits]:
     larger for splits that XGBoost tries earlier, 0 for none; `split_of` int64: the split of a key, counted down from
     the largest; `sides` int32 [splits, 3]: the lane, and the first and the last position on the split's side;
-    `positions`, `test_positions` int32 [rows, lanes]; `row_keys` int64 [groups * rows * 8]: keys of the splits whose
-    sides begin with a row, eight a group, those of the second kind from group `beyond_group` on; `missing` bool [rows]:
-    is a value of the row missing.
+    `positions` int32 [rows, lanes]; `lane_positions`, `test_positions` int32 [lanes, rows]; `order` uint32: each lane's
+    rows with a known value by their `order_positions`, from `order_starts` on; `row_keys` int64 [groups * rows * 8]:
+    keys of the splits whose sides begin with a row, eight a group, those of the second kind from group `beyond_group`
+    on; `missing` bool [rows]: is a value of the row missing.
     """
 
     starts: object
@@ -36,7 +37,11 @@ class Lanes(NamedTuple):
     split_of: object
     sides: object
     positions: object
+    lane_positions: object
     test_positions: object
+    order: object
+    order_starts: object
+    order_positions: object
     row_keys: object
     beyond_group: object
     missing: object
@@ -86,7 +91,16 @@ def list_lanes(train_bins, test_bins, bin_starts):  # type: ignore[no-untyped-de
                 rank += 1
     # a missing value has a position that no side includes
     positions = find_positions(train_bins, starts, columns, np.int64(room))
-    test_positions = find_positions(test_bins, starts, columns, np.int64(room))
+    lane_positions = positions.T.copy()
+    test_positions = find_positions(test_bins, starts, columns, np.int64(room)).T.copy()
+    order, order_positions = np.empty(n * n_columns, np.uint32), np.empty(n * n_columns, np.uint32)
+    order_starts, at = np.zeros(n_columns + 1, np.int64), 0
+    for lane in range(n_columns):
+        for i in np.argsort(lane_positions[lane], kind="mergesort"):
+            if lane_positions[lane, i] != room:
+                order[at], order_positions[at] = i, lane_positions[lane, i]
+                at += 1
+        order_starts[lane + 1] = at
     beyond_group = (n_columns + LANES - 1) // LANES
     groups = beyond_group + (n_columns - full + LANES - 1) // LANES
     row_keys = np.zeros(groups * n * LANES, np.int64)
@@ -101,8 +115,8 @@ def list_lanes(train_bins, test_bins, bin_starts):  # type: ignore[no-untyped-de
                     key = keys[beyond[lane] + k - 1 - starts[lane]] if k > starts[lane] else np.int64(1)
                     row_keys[(slot // LANES * n + i) * LANES + slot % LANES] = key
     return Lanes(
-        starts, full, columns, beyond, keys, split_of, sides, positions, test_positions, row_keys, beyond_group,
-        missing,
+        starts, full, columns, beyond, keys, split_of, sides, positions, lane_positions, test_positions, order,
+        order_starts, order_positions, row_keys, beyond_group, missing,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from foretell.engine.lanes import FIRST_KEY, list_lanes
 from foretell.engine.simd import LANES, best_in_pairs, best_packed, float_of_bits
 
 # as in small.py: a digest of kernels.py, lanes.py and simd.py, so that numba renews this file's machine code with them
-CALLED_SOURCES = "50f85093d23af813"
+CALLED_SOURCES = "7c2c210384ebff44"
 _LARGEST_GRADIENT = 1e15
 
 
@@ -46,7 +46,32 @@ class Work(NamedTuple):
     key_of: object
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+def sum_beyond(sums, base, starts, full, beyond):  # type: ignore[no-untyped-def]
+    """The sums of the splits whose side lies beyond a position, from those up to it."""
+    base = np.uint64(base)
+    for lane in range(np.uint64(full), np.uint64(beyond.size)):
+        first, past = base + np.uint64(starts[lane]), base + np.uint64(starts[lane + np.uint64(1)])
+        at = base + np.uint64(beyond[lane])
+        if past > first:
+            known = sums[past - np.uint64(1)]
+            for k in range(first, past - np.uint64(1)):
+                sums[at] = known - sums[k]
+                at += np.uint64(1)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+def sum_all(sums, starts, full, beyond, order, order_starts, order_positions, packed):  # type: ignore[no-untyped-def]
+    """`sum_sides` of all rows, in the order of their positions; every position has a row."""
+    for lane in range(np.uint64(beyond.size)):
+        total = np.int64(0)
+        for i in range(np.uint64(order_starts[lane]), np.uint64(order_starts[lane + np.uint64(1)])):
+            total += packed[np.uint64(order[i])]
+            sums[np.uint64(order_positions[i])] = total
+    sum_beyond(sums, 0, starts, full, beyond)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def sum_sides(sums, base, n_splits, starts, full, beyond, positions, packed, rows, start, end):  # type: ignore[no-untyped-def]
     """sums[base + k] = packed gradients added over those of rows[start:end] that are on the side of split k."""
     n_lanes = np.uint64(beyond.size)
@@ -64,17 +89,10 @@ def sum_sides(sums, base, n_splits, starts, full, beyond, positions, packed, row
         for k in range(base + np.uint64(starts[lane]), base + np.uint64(starts[lane + np.uint64(1)])):
             total += sums[k]
             sums[k] = total
-    for lane in range(np.uint64(full), n_lanes):
-        first, past = base + np.uint64(starts[lane]), base + np.uint64(starts[lane + np.uint64(1)])
-        at = base + np.uint64(beyond[lane])
-        if past > first:
-            known = sums[past - np.uint64(1)]
-            for k in range(first, past - np.uint64(1)):
-                sums[at] = known - sums[k]
-                at += np.uint64(1)
+    sum_beyond(sums, base, starts, full, beyond)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def best_of_sums(sums, base, starts, full, keys, shift, node):  # type: ignore[no-untyped-def]
     """A node's best split as one integer, see `best_packed`."""
     mask = (np.int64(1) << shift) - np.int64(1)
@@ -87,7 +105,7 @@ def best_of_sums(sums, base, starts, full, keys, shift, node):  # type: ignore[n
     return best_packed(sums, base, keys, end, shift, node)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def best_of_few(row_keys, beyond_group, missing, packed, rows, start, end, shift, node):  # type: ignore[no-untyped-def]
     """A node's best split as one integer, from comparing its rows in pairs."""
     groups, size = beyond_group, packed.size * LANES
@@ -103,14 +121,14 @@ def best_of_few(row_keys, beyond_group, missing, packed, rows, start, end, shift
     return best
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def part(rows, spare, positions, start, end, lane, low, width):  # type: ignore[no-untyped-def]
     """Move the rows at positions low to low + width of the lane to the front of rows[start:end]; returns where the
     others start."""
     front, kept = np.uint64(start), np.uint64(0)
     for i in range(np.uint64(start), np.uint64(end)):
         row = rows[i]
-        inside = np.uint64(np.uint64(positions[np.uint64(row), np.uint64(lane)] - low) <= width)
+        inside = np.uint64(np.uint64(positions[np.uint64(lane), np.uint64(row)] - low) <= width)
         rows[front] = row
         spare[kept] = row
         front += inside
@@ -120,7 +138,7 @@ def part(rows, spare, positions, start, end, lane, low, width):  # type: ignore[
     return np.int64(front)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def add_leaf(predicted, rows, start, end, value):  # type: ignore[no-untyped-def]
     """Add a leaf's value to the predictions of rows[start:end]."""
     for i in range(np.uint64(start), np.uint64(end)):
@@ -128,27 +146,27 @@ def add_leaf(predicted, rows, start, end, value):  # type: ignore[no-untyped-def
         predicted[row] = np.float32(predicted[row] + value)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def add_leaves(predicted, rows, positions, start, end, lane, low, width, inside, outside):  # type: ignore[no-untyped-def]
     """Add one leaf's value to the rows at positions low to low + width of the lane, the other leaf's to the others."""
     for i in range(np.uint64(start), np.uint64(end)):
         row = np.uint64(rows[i])
-        within = np.uint64(positions[row, np.uint64(lane)] - low) <= width
+        within = np.uint64(positions[np.uint64(lane), row] - low) <= width
         predicted[row] = np.float32(predicted[row] + (inside if within else outside))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def sum_side(packed, rows, positions, start, end, lane, low, width):  # type: ignore[no-untyped-def]
     """Packed gradients of those of rows[start:end] at positions low to low + width of the lane."""
     total = np.int64(0)
     for i in range(np.uint64(start), np.uint64(end)):
         row = np.uint64(rows[i])
-        within = np.uint64(positions[row, np.uint64(lane)] - low) <= width
+        within = np.uint64(positions[np.uint64(lane), row] - low) <= width
         total += packed[row] if within else np.int64(0)
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def pack_gradients(packed, predicted, y, scale, shift, limit):  # type: ignore[no-untyped-def]
     """packed[i] = gradient * scale << shift | 1; False where a gradient is no whole multiple or too large."""
     wrong = np.int64(0)
@@ -160,7 +178,7 @@ def pack_gradients(packed, predicted, y, scale, shift, limit):  # type: ignore[n
     return wrong == 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
 def loss_change(key, node, shift, unit):  # type: ignore[no-untyped-def]
     """XGBoost's loss change of a node's best split. Gains were compared in whole units, which changes no comparison:
     scaled by a power of two they round alike, and of different gains the larger has the larger change."""
@@ -203,7 +221,8 @@ def boost_large(lanes, work, y, rate, depth, sizes, few, out):  # type: ignore[n
     starts, full, beyond, keys, split_of, sides = (
         lanes.starts, lanes.full, lanes.beyond, lanes.keys, lanes.split_of, lanes.sides,
     )  # fmt: skip
-    positions, test_positions = lanes.positions, lanes.test_positions
+    positions, lane_positions, test_positions = lanes.positions, lanes.lane_positions, lanes.test_positions
+    order, order_starts, order_positions = lanes.order, lanes.order_starts, lanes.order_positions
     row_keys, beyond_group, missing = lanes.row_keys, lanes.beyond_group, lanes.missing
     packed, predicted, predicted_test = work.packed, work.predicted, work.predicted_test
     rows, test_rows, spare, sums, room = work.rows, work.test_rows, work.spare, work.sums, keys.size + LANES
@@ -217,7 +236,7 @@ def boost_large(lanes, work, y, rate, depth, sizes, few, out):  # type: ignore[n
         for i in range(n):
             root += packed[i]
         if n > few:
-            sum_sides(sums, 0, keys.size, starts, full, beyond, positions, packed, rows, 0, n)
+            sum_all(sums, starts, full, beyond, order, order_starts, order_positions, packed)
             key_of[0] = best_of_sums(sums, 0, starts, full, keys, shift, root)
         else:
             key_of[0] = best_of_few(row_keys, beyond_group, missing, packed, rows, 0, n, shift, root)
@@ -238,19 +257,19 @@ def boost_large(lanes, work, y, rate, depth, sizes, few, out):  # type: ignore[n
             lane, low = np.int64(sides[split, 0]), np.int64(sides[split, 1])
             width = np.uint64(sides[split, 2] - low)
             if end - start <= few:
-                inside = sum_side(packed, rows, positions, start, end, lane, low, width)
+                inside = sum_side(packed, rows, lane_positions, start, end, lane, low, width)
             else:
                 inside = sums[(2 * level + which) * room + split]
             outside = node - inside
             if level + 1 == depth or end - start == 2:
                 leaf = leaf_value(np.float64(inside >> shift) * unit, np.float64(inside & mask), rate)
                 other = leaf_value(np.float64(outside >> shift) * unit, np.float64(outside & mask), rate)
-                add_leaves(predicted, rows, positions, start, end, lane, low, width, leaf, other)
+                add_leaves(predicted, rows, lane_positions, start, end, lane, low, width, leaf, other)
                 add_leaves(
                     predicted_test, test_rows, test_positions, test_start, test_end, lane, low, width, leaf, other
                 )
                 continue
-            middle = part(rows, spare, positions, start, end, lane, low, width)
+            middle = part(rows, spare, lane_positions, start, end, lane, low, width)
             test_middle = part(test_rows, spare, test_positions, test_start, test_end, lane, low, width)
             # the side with fewer rows is summed, the other's sums are the node's minus them; neither if both are few
             inside_is_less = middle - start <= end - middle
@@ -299,7 +318,7 @@ def boost_all_large(train_bins, test_bins, bin_starts, y, rates, depths, sizes, 
         np.arange(n).astype(np.uint32),
         np.arange(n_test).astype(np.uint32),
         np.empty(max(n, n_test) + 1, np.uint32),
-        np.empty((deepest + 1) * 2 * (lanes.keys.size + LANES), np.int64),
+        np.zeros((deepest + 1) * 2 * (lanes.keys.size + LANES), np.int64),
         np.empty(6 * (deepest + 2), np.int64),
         np.empty(deepest + 2, np.int64),
         np.empty(deepest + 2, np.int64),
