@@ -1,6 +1,6 @@
 """How fast the engine is on this machine, measured beside what it replaces. Reads the tables that `tabulate` writes;
-prints milliseconds per ensemble and per nested cross-validation, and the seconds of the forward selection of every
-benchmark; writes the same figures to reports/bench.json.
+prints milliseconds per ensemble and per nested cross-validation, also of larger tables (`engine_sizes`), and the
+seconds of the forward selection of every benchmark; writes the same figures to reports/bench.json.
 
     python -m benchmarks.engine_speed
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.engine_sizes import measure_sizes
 from benchmarks.timing import timed_in_turns
 from features.catalogue import ALL_GROUPS, SCALE
 from foretell.engine import Cell, bin_rows
@@ -228,12 +229,18 @@ def main() -> None:
     print(f"  scikit-learn grid search {speed.ms_sklearn:9.1f} ms  {speed.ratio_sklearn:6.0f} times the engine")
     print(f"  XGBoost, one per core    {speed.ms_xgboost:9.1f} ms  {speed.ratio_xgboost:6.0f} times the engine")
     print(f"  the engine               {speed.ms_engine:9.2f} ms  ({speed.ms_engine_one_core:.2f} ms on one core)")
+    print("one nested cross-validation as tables grow: models, features, XGBoost ms, engine ms, XGBoost / engine")
+    sizes = []
+    for size in measure_sizes(task, protocol, spread.n_workers, ROUNDS):
+        sizes.append(size)
+        print(size.line(), flush=True)
     selection = measure_selection(params)
     work = f"{len(params.benchmarks)} benchmarks, {selection.feature_sets} feature sets x {selection.seeds} seeds"
     print(f"forward selection of {work}: {selection.seconds:.1f} s")
     figures = {
         **asdict(speed),
         "ensembles": [asdict(each) for each in ensembles],
+        "sizes": [asdict(each) for each in sizes],
         **{f"selection_{name}": value for name, value in asdict(selection).items()},
     }
     write_json(REPORTS / "bench.json", figures)

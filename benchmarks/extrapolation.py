@@ -89,6 +89,7 @@ def selection_hours(
 
 _SERIES: dict[tuple[str, Values], Callable[[Cost], float]] = {
     ("engine", "binned"): lambda cost: cost.engine_seconds,
+    ("engine", "distinct"): lambda cost: cost.engine_seconds,
     ("XGBoost", "binned"): lambda cost: cost.xgboost_seconds,
     ("XGBoost", "distinct"): lambda cost: cost.xgboost_seconds,
 }

@@ -15,7 +15,7 @@ ensemble. Inner functions are compiled without reference counts (`_nrt=False`), 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -27,6 +27,9 @@ from foretell.engine.simd import LANES, best_in_pairs, best_packed, float_of_bit
 # as in small.py: a digest of kernels.py, lanes.py and simd.py, so that numba renews this file's machine code with them
 CALLED_SOURCES = "7c2c210384ebff44"
 _LARGEST_GRADIENT = 1e15
+# without reference counts, hence without allocations; numba's types do not know this option
+_UNCOUNTED: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+_INNER: dict[str, Any] = {**_UNCOUNTED, "forceinline": True}
 
 
 class Work(NamedTuple):
@@ -46,7 +49,7 @@ class Work(NamedTuple):
     key_of: object
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def sum_beyond(sums, base, starts, full, beyond):  # type: ignore[no-untyped-def]
     """The sums of the splits whose side lies beyond a position, from those up to it."""
     base = np.uint64(base)
@@ -60,7 +63,7 @@ def sum_beyond(sums, base, starts, full, beyond):  # type: ignore[no-untyped-def
                 at += np.uint64(1)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def sum_all(sums, starts, full, beyond, order, order_starts, order_positions, packed):  # type: ignore[no-untyped-def]
     """`sum_sides` of all rows, in the order of their positions; every position has a row."""
     for lane in range(np.uint64(beyond.size)):
@@ -71,7 +74,7 @@ def sum_all(sums, starts, full, beyond, order, order_starts, order_positions, pa
     sum_beyond(sums, 0, starts, full, beyond)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def sum_sides(sums, base, n_splits, starts, full, beyond, positions, packed, rows, start, end):  # type: ignore[no-untyped-def]
     """sums[base + k] = packed gradients added over those of rows[start:end] that are on the side of split k."""
     n_lanes = np.uint64(beyond.size)
@@ -92,7 +95,7 @@ def sum_sides(sums, base, n_splits, starts, full, beyond, positions, packed, row
     sum_beyond(sums, base, starts, full, beyond)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def best_of_sums(sums, base, starts, full, keys, shift, node):  # type: ignore[no-untyped-def]
     """A node's best split as one integer, see `best_packed`."""
     mask = (np.int64(1) << shift) - np.int64(1)
@@ -105,7 +108,7 @@ def best_of_sums(sums, base, starts, full, keys, shift, node):  # type: ignore[n
     return best_packed(sums, base, keys, end, shift, node)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def best_of_few(row_keys, beyond_group, missing, packed, rows, start, end, shift, node):  # type: ignore[no-untyped-def]
     """A node's best split as one integer, from comparing its rows in pairs."""
     groups, size = beyond_group, packed.size * LANES
@@ -121,7 +124,7 @@ def best_of_few(row_keys, beyond_group, missing, packed, rows, start, end, shift
     return best
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def part(rows, spare, positions, start, end, lane, low, width):  # type: ignore[no-untyped-def]
     """Move the rows at positions low to low + width of the lane to the front of rows[start:end]; returns where the
     others start."""
@@ -138,7 +141,7 @@ def part(rows, spare, positions, start, end, lane, low, width):  # type: ignore[
     return np.int64(front)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def add_leaf(predicted, rows, start, end, value):  # type: ignore[no-untyped-def]
     """Add a leaf's value to the predictions of rows[start:end]."""
     for i in range(np.uint64(start), np.uint64(end)):
@@ -146,7 +149,7 @@ def add_leaf(predicted, rows, start, end, value):  # type: ignore[no-untyped-def
         predicted[row] = np.float32(predicted[row] + value)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def add_leaves(predicted, rows, positions, start, end, lane, low, width, inside, outside):  # type: ignore[no-untyped-def]
     """Add one leaf's value to the rows at positions low to low + width of the lane, the other leaf's to the others."""
     for i in range(np.uint64(start), np.uint64(end)):
@@ -155,7 +158,7 @@ def add_leaves(predicted, rows, positions, start, end, lane, low, width, inside,
         predicted[row] = np.float32(predicted[row] + (inside if within else outside))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def sum_side(packed, rows, positions, start, end, lane, low, width):  # type: ignore[no-untyped-def]
     """Packed gradients of those of rows[start:end] at positions low to low + width of the lane."""
     total = np.int64(0)
@@ -166,7 +169,7 @@ def sum_side(packed, rows, positions, start, end, lane, low, width):  # type: ig
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def pack_gradients(packed, predicted, y, scale, shift, limit):  # type: ignore[no-untyped-def]
     """packed[i] = gradient * scale << shift | 1; False where a gradient is no whole multiple or too large."""
     wrong = np.int64(0)
@@ -178,7 +181,7 @@ def pack_gradients(packed, predicted, y, scale, shift, limit):  # type: ignore[n
     return wrong == 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)
+@njit(**_INNER)
 def loss_change(key, node, shift, unit):  # type: ignore[no-untyped-def]
     """XGBoost's loss change of a node's best split. Gains were compared in whole units, which changes no comparison:
     scaled by a power of two they round alike, and of different gains the larger has the larger change."""
@@ -191,8 +194,8 @@ def loss_change(key, node, shift, unit):  # type: ignore[no-untyped-def]
 def packing(y, base):  # type: ignore[no-untyped-def]
     """(scale, shift, limit): gradients times the power of two `scale` are to be whole and at most `limit`, so that sums
     of all of them fit 53 bits and, with a count of `shift` bits, 63. Scale 0: targets too large for float32 squares."""
-    shift = np.int64(math.frexp(np.float64(y.size))[1])
-    bits = min(np.int64(52), np.int64(62) - shift)
+    shift = math.frexp(float(y.size))[1]
+    bits = min(52, 62 - shift)
     limit = np.floor(math.ldexp(1.0, bits) / y.size)
     largest = 0.0
     for i in range(y.size):
@@ -204,7 +207,7 @@ def packing(y, base):  # type: ignore[no-untyped-def]
     return math.ldexp(1.0, bits - math.frexp(4.0 * largest * y.size)[1]), shift, limit
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(**_UNCOUNTED)
 def boost_large(lanes, work, y, rate, depth, sizes, few, out):  # type: ignore[no-untyped-def]
     """Grow one ensemble; write test predictions after each of `sizes` trees to `out` [sizes, n_test]. False: not exact.
 
