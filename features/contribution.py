@@ -114,7 +114,7 @@ def model_rows(
         "data_confidence": facts.confidence,
         "data_notes": None,
     }
-    return _row(MODELS, design), _row(PRETRAINING, data)
+    return cells(MODELS, design), cells(PRETRAINING, data)
 
 
 def params_check(counted: int, official: float) -> str:
@@ -143,9 +143,9 @@ def _fits(counted: int, official: float) -> bool:
 
 
 def score_rows(model_id: str, scores: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Rows of scores.csv from (benchmark, subtask, n_shot, metric, score, stderr) records with a finite score."""
-    names = ("benchmark", "subtask", "n_shot", "metric", "score", "stderr")
-    return [_row(SCORES, {"model_id": model_id, **{name: score[name] for name in names}}) for score in scores]
+    """Rows of scores.csv from records of its columns (`benchmark`, `score`, `source`, ...) with a finite score; what a
+    record does not have stays empty."""
+    return [cells(SCORES, {**score, "model_id": model_id}) for score in scores]
 
 
 def appended(table: Table, text: str, rows: list[dict[str, str]]) -> str:
@@ -166,7 +166,8 @@ def appended(table: Table, text: str, rows: list[dict[str, str]]) -> str:
     return text + ("" if text.endswith("\n") else "\n") + out.getvalue()
 
 
-def _row(table: Table, values: Mapping[str, Any]) -> dict[str, str]:
+def cells(table: Table, values: Mapping[str, Any]) -> dict[str, str]:
+    """A row of `table` as text, in its columns; what `values` does not have is empty."""
     return {name: _cell(values.get(name)) for name in table.names}
 
 

@@ -3,11 +3,9 @@ results file somebody else made, so that the two cannot disagree about what "acc
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +21,7 @@ _HARNESS_KEYS: dict[str, tuple[str, ...]] = {
     "accuracy": (
         "acc,none",
         "exact_match,strict-match",
+        "exact_match,none",
         "pass@1,create_test",
         "acc",
         "exact_match,get-answer",
@@ -30,10 +29,11 @@ _HARNESS_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "brier_score": ("brier_score,none", "brier_score"),
     "acc_norm": ("acc_norm,none", "acc_norm"),
-    "perplexity": ("perplexity,none", "perplexity"),
+    "f1": ("f1,none", "f1"),
+    "perplexity": ("perplexity,none", "perplexity", "ppl"),
 }
 # Rows beside a benchmark's own metric, kept because the recorded table holds them too.
-_SECONDARY = {"arc_challenge": ("acc_norm",), "hellaswag": ("acc_norm",), "lambada": ("perplexity",)}
+SECONDARY = {"arc_challenge": ("acc_norm",), "hellaswag": ("acc_norm",), "lambada": ("perplexity",)}
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,44 @@ def _brier(samples: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def _harness_value(values: Mapping[str, Any], metric: str) -> tuple[float, float] | None:
+    if metric == "prompt_instruction_strict_mean":  # IFEval: the mean of both counts; no standard error is stated
+        both = [values.get(f"{level}_level_strict_acc,none") for level in ("prompt", "inst")]
+        numbers = [float(value) for value in both if _is_number(value)]
+        return (sum(numbers) / 2, math.nan) if len(numbers) == 2 else None
     for key in _HARNESS_KEYS[metric]:
-        if key in values and isinstance(values[key], (int, float)):
+        if _is_number(values.get(key)):
             name, _, filtered = key.partition(",")
             stderr = values.get(f"{name}_stderr,{filtered}" if filtered else f"{name}_stderr")
-            return float(values[key]), float(stderr) if isinstance(stderr, (int, float)) else math.nan
+            return float(values[key]), float(stderr) if _is_number(stderr) else math.nan
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def score_of(
+    values: Mapping[str, Any], metric: str, samples: Sequence[Mapping[str, Any]] = ()
+) -> tuple[float, float, str]:
+    """(score, standard error, reason) of one task's metrics; the score is NaN where it could not be made, and the
+    reason then says why. A Brier score is made from the task's logged samples where there are any."""
+    found = _harness_value(values, metric)
+    reason = "" if found else f"the results hold no {metric} for this task"
+    if metric == "brier_score" and samples:
+        try:
+            found, reason = _brier(samples), ""
+        except ValueError as error:
+            found, reason = None, str(error)
+    score, stderr = found or (math.nan, math.nan)
+    if found and not math.isfinite(score):
+        return math.nan, math.nan, f"the harness returned {score}"
+    return score, stderr, reason
 
 
 def reduce_results(
     model_id: str, results: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> tuple[list[ScoreRow], list[str]]:
-    """Score rows of a harness result, and the tasks left out because no benchmark of ours holds them.
+    """Score rows of a run of our own, and the tasks left out because no benchmark of ours holds them.
 
     `results` is the harness's dict (`results`: task -> metrics, `n-shot`: task -> examples, `groups`: ignored);
     `samples` maps a task to its logged samples. A benchmark judged by its Brier score takes it from the samples;
@@ -123,81 +149,8 @@ def reduce_results(
             left_out.append(f"{task} ({n_shot}-shot)")
             continue
         metric = load_benchmarks()[benchmark_name].metric
-        for wanted in (metric, *_SECONDARY.get(benchmark_name, ())):
-            score_and_stderr = _harness_value(values, wanted)
-            reason = "" if score_and_stderr else f"the results hold no {wanted} for this task"
-            if wanted == "brier_score" and samples.get(task):
-                try:
-                    score_and_stderr, reason = _brier(samples[task]), ""
-                except ValueError as error:
-                    score_and_stderr, reason = None, str(error)
-            if score_and_stderr is None and wanted != metric:
-                continue
-            score, stderr = score_and_stderr or (math.nan, math.nan)
-            if score_and_stderr and not math.isfinite(score):
-                score, stderr, reason = math.nan, math.nan, f"the harness returned {score_and_stderr[0]}"
-            rows.append(ScoreRow(model_id, benchmark_name, task, n_shot, wanted, score, stderr, reason))
+        for wanted in (metric, *SECONDARY.get(benchmark_name, ())):
+            score, stderr, reason = score_of(values, wanted, samples.get(task, ()))
+            if wanted == metric or not reason:
+                rows.append(ScoreRow(model_id, benchmark_name, task, n_shot, wanted, score, stderr, reason))
     return rows, left_out
-
-
-@dataclass(frozen=True)
-class HarnessImport:
-    """What a results file held: the rows, the tasks left out, and the lineage the file states ("" where it does
-    not)."""
-
-    rows: list[ScoreRow]
-    left_out: list[str]
-    model_id: str
-    harness_version: str
-    revision: str
-    dtype: str
-    backend: str
-
-
-def _model_arguments(config: Mapping[str, Any]) -> dict[str, str]:
-    stated = config.get("model_args") or {}
-    if isinstance(stated, str):
-        stated = dict(pair.split("=", 1) for pair in stated.split(",") if "=" in pair)
-    return {str(key): str(value) for key, value in stated.items()}
-
-
-def _samples_beside(path: Path, tasks: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    # The harness writes results_<date>.json and, with --log_samples, samples_<task>_<same date>.jsonl.
-    date = path.stem.removeprefix("results_")
-    samples = {}
-    for task in tasks:
-        file = path.with_name(f"samples_{task}_{date}.jsonl")
-        if file.is_file():
-            samples[task] = [json.loads(line) for line in file.read_bytes().splitlines() if line]
-    return samples
-
-
-def read_harness_results(path: Path, model_id: str | None = None) -> HarnessImport:
-    """Score rows from a results file of the evaluation harness (0.4 or later) and the sample files beside it.
-
-    `model_id` overrides the model the file names. Raises DataError if the file is not JSON, has no results, names no
-    model, or if none of its tasks belongs to a benchmark.
-    """
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable JSON file ({error}).") from error
-    if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
-        raise DataError(f"{path}: no object `results`; expected a results file of lm-evaluation-harness 0.4 or later.")
-    config = results.get("config") or {}
-    arguments = _model_arguments(config)
-    name = model_id or results.get("model_name") or arguments.get("pretrained") or ""
-    if not name:
-        raise DataError(f"{path}: the file names no model; give its id yourself.")
-    rows, left_out = reduce_results(name, results, _samples_beside(path, results["results"]))
-    if not rows:
-        raise DataError(f"{path}: none of its tasks {left_out} is scored here with that number of examples.")
-    return HarnessImport(
-        rows=rows,
-        left_out=left_out,
-        model_id=name,
-        harness_version=str(results.get("lm_eval_version") or ""),
-        revision=str(config.get("model_sha") or arguments.get("revision") or ""),
-        dtype=str(config.get("model_dtype") or arguments.get("dtype") or "").removeprefix("torch."),
-        backend=str(results.get("model_source") or config.get("model") or ""),
-    )

@@ -54,20 +54,20 @@ def target_scores(rows: pd.DataFrame, targets: Mapping[str, Target]) -> dict[str
 def print_audit(path: Path, model_id: str, as_json: bool) -> None:
     """Audit a results file of lm-evaluation-harness and print a row per benchmark. Raises RefusedError where a score is
     objected to, DataError where none of its scores makes a benchmark."""
-    from lms.results import read_harness_results
+    from lms.results_file import read_results_file
 
     recorded = read_recorded()
-    found = read_harness_results(path, model_id or None)
+    found = read_results_file(path, recorded.targets, model_id)
     rows = pd.DataFrame([vars(row) for row in found.rows])
     scores = target_scores(rows, recorded.targets) if len(rows) else {}
     if not scores:
         raise DataError(f"{path}: no benchmark is measured whole in it; known: {', '.join(recorded.targets)}")
-    findings = audit_results(found.model_id, scores, recorded)
+    findings = audit_results(found.rows[0].model_id, scores, recorded)
     if as_json:
         print(json.dumps([asdict(finding) | {"objected": finding.objected} for finding in findings], indent=1))
     else:
         print_findings(findings, recorded.targets)
-    refuse_objections(found.model_id, findings, "")
+    refuse_objections(found.rows[0].model_id, findings, "")
 
 
 def print_findings(findings: Sequence[Finding], targets: Mapping[str, Target]) -> None:

@@ -1,4 +1,4 @@
-"""What `foretell add-model` and `add-scores` do: read, derive, show, validate with the tables' own rules, append."""
+"""What `foretell add-model` does: read, derive, show, validate with the tables' own rules, append."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from features.contribution import Facts, appended, check_id, model_rows, score_rows
+from features.contribution import Facts, appended, check_id, model_rows
 from features.hf_config import architecture_columns, assumed_tying, check_context, class_of, language_model
 from features.raw import read_text
-from features.schema import MODELS, PRETRAINING, RAW_TABLES, SCORES, Table
+from features.schema import MODELS, PRETRAINING, RAW_TABLES, Table
 from foretell.errors import DataError
 from foretell.files import atomic
 
@@ -79,7 +79,7 @@ def add_model(values: dict[str, Any], facts: Facts, given: Given, dry_run: bool)
             print(f"  {name:24} {value}")
     empty = [name for row in (design, data) for name, value in row.items() if not value]
     print(f"  unknown: {', '.join(empty) or 'nothing'}")
-    _append({MODELS: [design], PRETRAINING: [data]}, facts.model_id, dry_run)
+    append_rows({MODELS: [design], PRETRAINING: [data]}, facts.model_id, dry_run)
     if dry_run:
         print(f"not added (--dry-run): {facts.model_id}: {int(design['total_params']):,} parameters, all rules hold")
         return
@@ -87,25 +87,7 @@ def add_model(values: dict[str, Any], facts: Facts, given: Given, dry_run: bool)
     print(NEXT.format(paths=f"{MODELS.path} {PRETRAINING.path}"))
 
 
-def add_scores(path: Path, model_id: str) -> None:
-    """Append the scores of a results file of lm-evaluation-harness; DataError when the model is not in the table."""
-    from lms.results import read_harness_results
-
-    results = read_harness_results(path, model_id or None)
-    usable = [row for row in results.rows if row.score == row.score]
-    for row in results.rows:
-        shown = f"{row.score:.4f}" if row.score == row.score else f"not added: {row.reason}"
-        print(f"  {row.benchmark:14} {row.subtask:28} {row.n_shot:2}-shot {row.metric:12} {shown}")
-    if results.left_out:
-        print(f"  left out, no benchmark of ours: {', '.join(results.left_out)}")
-    if not usable:
-        raise DataError(f"{path}: none of its scores can be used")
-    _append({SCORES: score_rows(results.model_id, [vars(row) for row in usable])}, results.model_id)
-    print(f"added {len(usable)} scores of {results.model_id}")
-    print(NEXT.format(paths=SCORES.path))
-
-
-def _append(rows: dict[Table, list[dict[str, str]]], model_id: str, dry_run: bool = False) -> None:
+def append_rows(rows: dict[Table, list[dict[str, str]]], model_id: str, dry_run: bool = False) -> None:
     """Validate copies of every raw table with the rows added, then replace the files: all of them or none."""
     texts = {table: appended(table, _text(table), new) for table, new in rows.items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,5 @@
-"""`foretell add-model`, `add-scores`, `audit`, `doubts` and `data diff`: the raw tables, and what changed in them."""
+"""`foretell add-model`, `add-scores`, `add-leaderboard`, `audit`,
+`doubts` and `data diff`: the raw tables, and what changed in them."""
 
 from __future__ import annotations
 
@@ -73,13 +74,49 @@ def add_model(
 
 @app.command("add-scores")
 def add_scores(
-    results: Annotated[Path, typer.Argument(help="a results file of lm-evaluation-harness (0.4 or later)")],
+    results: Annotated[Path, typer.Argument(help="a results file of lm-evaluation-harness (0.3 or later)")],
     model_id: Annotated[str, typer.Option("--id", help="org/name; left out: the model the file names")] = "",
+    same_model: Annotated[bool, typer.Option("--same-model", help="the model that the file names is --id")] = False,
+    source: Annotated[str, typer.Option(help="who measured it; left out: the harness and the file's name")] = "",
+    date: Annotated[str, typer.Option(help="day of the measurement, YYYY-MM-DD, if the file does not say")] = "",
+    finished_revision: Annotated[str, typer.Option(help="branch or tag that is the finished model")] = "",
+    only_new: Annotated[bool, typer.Option("--only-new", help="skip scores that are there already")] = False,
+    accept_doubtful: Annotated[str, typer.Option(help="why doubtful scores are added all the same")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would be added, write nothing")] = False,
 ) -> None:
     """Append a model's measured scores to the raw table of scores."""
-    from pipelines.cli.contributions import add_scores as add
+    from pipelines.cli.score_files import ScoreOptions
+    from pipelines.cli.score_files import add_scores as add
 
-    add(results, model_id)
+    add(
+        results,
+        ScoreOptions(
+            model_id=model_id,
+            same_model=same_model,
+            source=source,
+            date=date,
+            finished_revision=finished_revision,
+            only_new=only_new,
+            accept_doubtful=accept_doubtful,
+            dry_run=dry_run,
+        ),
+    )
+
+
+@app.command("add-leaderboard")
+def add_leaderboard(
+    table: Annotated[Path, typer.Argument(help="CSV: model, and the six columns of Open LLM Leaderboard v1 or v2")],
+    source: Annotated[str, typer.Option(help="which leaderboard, copied from where, under which licence")],
+    date: Annotated[str, typer.Option(help="day of the measurement or the copy, YYYY-MM-DD")],
+    scale: Annotated[str, typer.Option(help="percent or fraction; left out: the values say")] = "",
+    precision: Annotated[str, typer.Option(help="number format of the weights, if all have one")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would be added, write nothing")] = False,
+) -> None:
+    """Append a leaderboard's scores; a second measurement of a recorded score becomes its witness."""
+    from pipelines.cli.leaderboards import Origin
+    from pipelines.cli.leaderboards import add_leaderboard as add
+
+    add(table, Origin(source, date, precision), scale, dry_run)
 
 
 @app.command()

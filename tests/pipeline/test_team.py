@@ -107,10 +107,11 @@ def test_the_whole_story(workspace: Path, team: Team, tmp_path: Path) -> None:
     added = foretell(workspace, team, "add-model", str(tmp_path / "config.json"), *facts)
     assert "added team/llama-220m: 219,702,272 parameters" in added
     assert "there already" in foretell(workspace, team, "add-model", str(tmp_path / "config.json"), *facts, fails=True)
-    results = {"results": {"lambada_openai": {"acc,none": 0.42, "acc_stderr,none": 0.007}}}
-    results |= {"n-shot": {"lambada_openai": 0}, "model_name": "team/llama-220m"}
+    lambada = ("lambada_openai", "lambada_standard")
+    results = {"results": {task: {"acc,none": 0.42, "acc_stderr,none": 0.007} for task in lambada}}
+    results |= {"n-shot": dict.fromkeys(lambada, 0), "model_name": "team/llama-220m"}
     (tmp_path / "results.json").write_text(json.dumps(results))
-    assert "added 1 scores" in foretell(workspace, team, "add-scores", str(tmp_path / "results.json"))
+    assert "added 2 scores" in foretell(workspace, team, "add-scores", str(tmp_path / "results.json"))
 
     assert "dvc add" in foretell(workspace, team, "repro", fails=True)
     tables = [f"data/raw/{name}.csv" for name in ("models", "pretraining", "scores")]

@@ -1,14 +1,12 @@
 """Reducing harness results to score rows, from memory and from the files the harness writes."""
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from foretell.errors import DataError
-from lms.results import SCORE_COLUMNS, read_harness_results, reduce_results, right_option, score_table
+from lms.results import reduce_results, right_option
 
 
 def _sample(target: Any, log_likelihoods: list[float], options: list[str]) -> dict[str, Any]:
@@ -85,43 +83,3 @@ def test_right_option() -> None:
     assert right_option(_sample("1", [], ["1", "0"])) == 1  # an index, though an option is called "1"
     with pytest.raises(DataError, match="neither an index"):
         right_option(_sample("Perhaps", [], ["True", "False"]))
-
-
-def test_import_of_the_files_that_the_harness_writes(tmp_path: Path) -> None:
-    date = "2026-01-02T03-04-05.678"
-    path = tmp_path / f"results_{date}.json"
-    path.write_text(json.dumps(RESULTS))
-    written = [
-        {
-            **sample,
-            "target": str(sample["target"]),
-            "arguments": {f"gen_args_{i}": {"arg_0": c, "arg_1": o} for i, (c, o) in enumerate(sample["arguments"])},
-            "filtered_resps": [[str(value), str(greedy)] for value, greedy in sample["filtered_resps"]],
-        }
-        for sample in ANLI
-    ]
-    (tmp_path / f"samples_anli_r1_{date}.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in written))
-    imported = read_harness_results(path)
-    assert (imported.model_id, imported.revision, imported.dtype) == ("org/name", "abc", "bfloat16")
-    assert (imported.harness_version, imported.backend) == ("0.4.13", "hf")
-    assert imported.left_out == ["piqa", "winogrande (0-shot)"]
-    table = score_table(imported.rows)
-    assert list(table.columns) == SCORE_COLUMNS
-    assert table.loc[table.subtask == "anli_r1", "score"].item() == pytest.approx(ANLI_BRIER)
-    assert {row.model_id for row in read_harness_results(path, "other/name").rows} == {"other/name"}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("not json", "not a readable JSON"),
-        ("[]", "no object `results`"),
-        ('{"results": {"piqa": {}}}', "names no model"),
-        ('{"results": {"piqa": {}}, "model_name": "a/b"}', "none of its tasks"),
-    ],
-)
-def test_files_that_are_not_results(tmp_path: Path, content: str, message: str) -> None:
-    path = tmp_path / "results.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=message):
-        read_harness_results(path)

@@ -22,13 +22,15 @@ from known_targets import PAPER
 
 from features.regenerated import merge_scores, read_regenerated_scores
 from features.schema import SCORE_BOUNDS, SCORES
+from features.targets import read_targets
 from foretell.errors import ConfigError, DataError
 from lms.benchmarks import harness_configuration, score_units
 from lms.brier import brier_score
 from lms.machine import require_runnable
 from lms.programs import NOT_ALLOWED
 from lms.record import Record
-from lms.results import read_harness_results, score_table
+from lms.results import score_table
+from lms.results_file import read_results_file
 from lms.sample import SampleFiles, read_generations, sample_model
 from lms.score import ScoreFiles, score_fingerprint, score_model, write_score_files
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
@@ -158,9 +160,9 @@ def test_files_of_the_real_harness_give_the_same_rows(
         for task in samples:
             tracker.save_results_samples(task_name=task, samples=samples[task])
         (path,) = (tmp_path / unit.slug).rglob("results_*.json")
-        imported = read_harness_results(path, "tiny/llama")
+        imported = read_results_file(path, read_targets(), "tiny/llama")
         assert imported.left_out == []
-        assert (imported.dtype, imported.harness_version, imported.backend) == ("float32", version("lm_eval"), "hf")
+        assert (imported.precision, imported.harness_version, imported.backend) == ("float32", version("lm_eval"), "hf")
         theirs = score_table(imported.rows)
         expected = ours[ours["benchmark"] == unit.benchmark.name].reset_index(drop=True)
         keys = ["model_id", "subtask", "n_shot", "metric"]
