@@ -4,8 +4,10 @@ scores that are recorded already."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -134,7 +136,7 @@ def _factor(path: Path, table: pd.DataFrame, columns: list[str], scale: str) -> 
     return 0.01 if certain == "percent" else 1.0
 
 
-def _cells(row: dict[str, str], columns: dict[str, str], targets: dict[str, Target], factor: float) -> list[Cell]:
+def _cells(row: Mapping[Any, Any], columns: dict[str, str], targets: dict[str, Target], factor: float) -> list[Cell]:
     mapping = {**VERSIONS[0], **VERSIONS[1]}
     found = []
     for name, column in columns.items():
