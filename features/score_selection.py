@@ -19,7 +19,7 @@ def complete(new: Iterable[Key], recorded: Iterable[Key], targets: Mapping[str, 
     kept: set[Key] = set()
     lines: dict[Key, str] = {}
     for target in targets.values():
-        of_target = _keys(target, (*target.needed, *target.optional, *target.whole)) & offered
+        of_target = target_keys(target) & offered
         missing = [key[1] for key in sorted(_keys(target, target.needed) - known)]
         whole = _keys(target, target.whole) & known
         if not missing:
@@ -39,6 +39,11 @@ def complete(new: Iterable[Key], recorded: Iterable[Key], targets: Mapping[str, 
         elif key not in lines:
             lines[key] = f"{key[1]} ({key[2]}-shot {key[3]}): no target averages it"
     return kept, [line for key, line in sorted(lines.items()) if key not in kept]
+
+
+def target_keys(target: Target) -> set[Key]:
+    """The keys of every score that `target` may average."""
+    return _keys(target, (*target.needed, *target.optional, *target.whole))
 
 
 def _keys(target: Target, subtasks: Iterable[str]) -> set[Key]:

@@ -11,7 +11,7 @@ import pandas as pd
 from features.contribution import score_rows
 from features.raw import read_text
 from features.schema import MODELS, SCORES
-from features.score_selection import Key, complete
+from features.score_selection import Key, complete, target_keys
 from features.targets import read_targets
 from foretell.errors import DataError
 from lms.results import ScoreRow
@@ -71,12 +71,21 @@ def add_scores(path: Path, options: ScoreOptions) -> None:
 
 
 def check_scores(model_id: str, rows: list[ScoreRow]) -> list[str]:
-    """The auditor's objections to the targets that the new scores make up, one line each."""
+    """The auditor's objections to the targets that the new scores, with the recorded ones, make up; one line each."""
     from pipelines.auditing import read_recorded
     from pipelines.cli.audit import audit_results, target_scores
 
     recorded = read_recorded()
-    scores = target_scores(pd.DataFrame([vars(row) for row in rows]), recorded.targets)
+    columns = ["benchmark", "subtask", "n_shot", "metric", "score"]
+    before = read_text(SCORES)
+    before = before.loc[before["model_id"] == model_id, columns].astype({"n_shot": int, "score": float})
+    together = pd.concat([before, pd.DataFrame([vars(row) for row in rows])[columns]], ignore_index=True)
+    new = {_key(row) for row in rows}
+    scores = {
+        slug: score
+        for slug, score in target_scores(together, recorded.targets).items()
+        if new & target_keys(recorded.targets[slug])
+    }
     if not scores:
         return []
     return [
