@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from expectations.suites import Suite, suite_for
 from features.raw import lenient_numbers, read_text
 from features.schema import RAW_TABLES
 from foretell.errors import DataError
+
+REFERRED = ("models", "pretraining", "targets", "subtasks", "scores")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
     """Check every raw table below `root`; `docs` is a folder that receives the HTML Data Docs (replaced whole)."""
     problems: list[Problem] = []
     summary: dict[str, Any] = {}
-    known = _keys_of_referred_tables(root)
+    tables = _readable_tables(root)
+    known = {name: tables[name][RAW_TABLES[name].key[0]].dropna().tolist() for name in REFERRED if name in tables}
     with _context() as context:
         for name, table in RAW_TABLES.items():
             try:
@@ -65,7 +68,7 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
                 problems.append(Problem(name, "", "", f"a readable {path}", message))
                 continue
             suite = suite_for(table, known)
-            failures = _check(context, suite, text)
+            failures = _check(context, suite, text, tables)
             problems += failures
             rules = len(suite.on_text) + len(suite.on_numbers)
             summary[name] = {"rows": len(text), "rules": rules, "problems": len(failures)}
@@ -74,15 +77,13 @@ def validate(root: Path = Path(), docs: Path | None = None) -> Report:
     return Report(problems, {"tables": summary, "problems": len(problems)})
 
 
-def _keys_of_referred_tables(root: Path) -> dict[str, list[str]]:
-    """Table -> the keys of its rows, for every table that another refers to; empty where it cannot be read, which is
-    reported when the table's own turn comes."""
-    referred = {name for table in RAW_TABLES.values() for _, name in table.references}
-    keys: dict[str, list[str]] = {}
-    for name in referred:
+def _readable_tables(root: Path) -> dict[str, pd.DataFrame]:
+    """The tables that others refer to, as text; one that cannot be read is absent, and its own turn reports it."""
+    tables: dict[str, pd.DataFrame] = {}
+    for name in REFERRED:
         with suppress(DataError):
-            keys[name] = read_text(RAW_TABLES[name], root)[RAW_TABLES[name].key[0]].dropna().tolist()
-    return keys
+            tables[name] = read_text(RAW_TABLES[name], root)
+    return tables
 
 
 @contextmanager
@@ -95,10 +96,10 @@ def _context() -> Iterator[FileDataContext]:
         yield context
 
 
-def _check(context: FileDataContext, suite: Suite, text: pd.DataFrame) -> list[Problem]:
-    numbers = lenient_numbers(suite.table, text)
-    if suite.derive is not None:
-        numbers = suite.derive(text, numbers)
+def _check(
+    context: FileDataContext, suite: Suite, text: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> list[Problem]:
+    numbers = suite.numbers_of(text, lenient_numbers(suite.table, text), tables)
     layers = (("text", text, suite.on_text), ("numbers", numbers, suite.on_numbers))
     problems: list[Problem] = []
     for layer, frame, rules in layers:
@@ -151,7 +152,9 @@ def _once_per_value(problems: list[Problem]) -> list[Problem]:
 def _shown(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return "(empty)"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    return str(value)
 
 
 def _build_docs(context: FileDataContext, docs: Path) -> None:

@@ -12,6 +12,7 @@ import great_expectations.expectations as gxe
 import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
+from expectations.score_rules import RULES, SLUG, Check, derived
 from features.architecture import count_params, recorded_architecture
 from features.raw import FLAGS, PATTERNS, typed
 from features.schema import (
@@ -25,6 +26,7 @@ from features.schema import (
     SCORE_BOUNDS,
     SCORES,
     SHARES,
+    TARGETS,
     Table,
 )
 from foretell.errors import DataError
@@ -39,12 +41,26 @@ COUNT_TOLERANCE = 0.01  # recorded against derived parameter count
 @dataclass
 class Suite:
     """The rules of one table: `on_text` and `on_numbers` are lists of expectations, each with a `rule` in its meta;
-    `derive` adds the columns that number rules compare (its names end in `_`, they are no part of the table)."""
+    `derive` adds the columns that number rules compare (its names end in `_`, they are no part of the table);
+    `relations` are such columns that depend on other tables."""
 
     table: Table
     on_text: list[Expectation] = field(default_factory=list)
     on_numbers: list[Expectation] = field(default_factory=list)
     derive: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None
+    relations: tuple[tuple[str, Check], ...] = ()
+
+    def numbers_of(self, text: pd.DataFrame, numbers: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """`numbers` with the derived columns that the rules on numbers compare; `tables` are the other tables as text
+        (relations to one that cannot be read are not checked: it says so itself)."""
+        derived_numbers = self.derive(text, numbers) if self.derive else numbers
+        columns = {}
+        for name, check in self.relations:
+            try:
+                columns[name] = check(text, numbers, tables)
+            except KeyError:  # a table or a column is missing, which its own rules report
+                columns[name] = pd.Series("", index=text.index)
+        return derived_numbers.assign(**columns)
 
 
 def suite_for(table: Table, known: Mapping[str, list[str]]) -> Suite:
@@ -54,6 +70,10 @@ def suite_for(table: Table, known: Mapping[str, list[str]]) -> Suite:
     extend = _EXTRA.get(table.name)
     if extend:
         extend(suite)
+    for number, (shown, rule, check) in enumerate(RULES.get(table.name, ())):
+        column = f"relation_{number}_"
+        suite.relations += ((column, check),)
+        suite.on_numbers.append(derived(column, shown, rule))
     if not suite.on_text or not suite.on_numbers:
         raise AssertionError(f"the suite of {table.name} is empty: every raw table needs rules on text and on numbers")
     return suite
@@ -169,7 +189,13 @@ def _weights_sum(suite: Suite) -> None:
     suite.on_numbers.append(_between("weights_sum_", low, high, f"the weights sum to {low:g} to {high:g}"))
 
 
+def _slugs(suite: Suite) -> None:
+    rule = _rule("lower-case letters, digits, dashes, dots and underscores")
+    suite.on_text.append(gxe.ExpectColumnValuesToMatchRegex(column="slug", regex=SLUG, meta=rule))
+
+
 _EXTRA: dict[str, Callable[[Suite], None]] = {
+    TARGETS.name: _slugs,
     CHECKPOINT_SCORES.name: _score_bounds,
     MIXTURE_LOSSES.name: _weights_sum,
     MODELS.name: _count_agrees,

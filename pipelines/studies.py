@@ -25,7 +25,7 @@ def sections(view: View, titles: Mapping[str, str]) -> dict[str, str]:
     return doubts | {
         "How much is just scale": laws_section(*laws),
         "Training trajectories: findings of the literature on these data": findings_section(findings(TRAJECTORIES)),
-        "Data mixtures (1M-parameter proxies)": findings_section(findings(MIXTURES)),
+        "Data mixtures (1M-parameter proxies, rankings checked at 60M and 1B)": findings_section(findings(MIXTURES)),
     }
 
 

@@ -103,7 +103,17 @@ def small_text(raw_root: Path) -> dict[str, pd.DataFrame]:
     assert len(chosen) == N_SMALL
     small = {name: _slice(name, frame, chosen) for name, frame in text.items()}
     kept = small["scores"]["benchmark"].isin(["hellaswag", "lambada"])
-    return {**small, "scores": small["scores"][kept].reset_index(drop=True)}
+    small |= {"scores": small["scores"][kept].reset_index(drop=True), "doubts": _one_doubt(small["scores"])}
+    named = small["witnesses"]["benchmark"].isin(["hellaswag", "lambada"])
+    return {**small, "witnesses": small["witnesses"][named].reset_index(drop=True)}
+
+
+def _one_doubt(scores: pd.DataFrame) -> pd.DataFrame:
+    """A doubt that changes no number: the last model's HellaSwag, replaced by an equal measurement."""
+    own = scores[(scores["benchmark"] == "hellaswag") & (scores["metric"] == "accuracy")].iloc[-1]
+    values = {"model_id": own["model_id"], "target": "hellaswag_10shot", "subtask": "all", "recorded": own["score"],
+              "witness": own["score"], "decision": "use_witness", "reason": "made up", "source": "a test"}  # fmt: skip
+    return pd.DataFrame([values], dtype=object)
 
 
 def _slice(name: str, frame: pd.DataFrame, models: list[str]) -> pd.DataFrame:

@@ -70,11 +70,11 @@ ITEM_LOSSES = Table(
 MIXTURE_LOSSES = Table(
     "mixture_losses",
     RAW / "mixture_losses.csv",
-    ("split", "mixture_id"),
+    ("split", "proxy_params", "mixture_id"),
     (
-        word("split", "fitted on, or held out by the study", ("test", "train")),
+        word("split", "fitted on, held out, or other mixtures of large proxies", ("large", "test", "train")),
         integer("proxy_params", "parameters of the proxy model trained on the mixture", "parameters", 1e4, 1e12),
-        integer("mixture_id", "number of the mixture within its split", "number", 1, 1e6),
+        integer("mixture_id", "number of the mixture within its split, the same at every size", "number", 1, 1e6),
         *(number(f"weight_{name}", f"share of {name} in training", "fraction", 0, 1) for name in MIXTURE_DOMAIN_NAMES),
         *(number(f"loss_nats_{name}", f"validation loss on {name}", "nats", 0, 100) for name in MIXTURE_LOSS_NAMES),
         text("source", "where the losses stand, and their licence"),

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 DISTANCES = {"kl": "KL divergence (nats)", "tv": "total variation", "euclidean": "Euclidean distance"}
+TRANSFER_COLOURS = ("#00798c", "#7fbcc7", "#d1495b", "#edae49")
 COLOURS = {"linear": "#8c8c8c", "exponential": "#d1495b", "lightgbm": "#00798c"}
 
 
@@ -28,6 +29,32 @@ def held_out_figure(held_out: pd.DataFrame) -> Figure:
     axes.set_xlabel("Spearman correlation of predicted and measured loss, held-out mixtures (95 % interval)")
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def transfer_figure(transfer: pd.DataFrame, predictor: str) -> Figure:
+    """Rank correlation of what the small scale says and losses at larger scales, by domain: its own losses of the same
+    mixtures where there are some, and the `predictor` fitted to it."""
+    figure = Figure(figsize=(8.5, 6), layout="constrained")
+    axes = figure.subplots()
+    losses = list(dict.fromkeys(transfer["loss"]))
+    shown = transfer[transfer["ranked_by"].isin(["measured", predictor])]
+    groups = [(float(str(params)), str(by), rows) for (params, by), rows in shown.groupby(["params_to", "ranked_by"])]
+    offsets = np.linspace(-0.25, 0.25, max(len(groups), 2))
+    for (params, by, rows), offset, colour in zip(groups, offsets, TRANSFER_COLOURS, strict=False):
+        rows = rows.set_index("loss").loc[losses]
+        ends = [rows["spearman"] - rows["spearman_low"], rows["spearman_high"] - rows["spearman"]]
+        how = "losses of the same mixtures" if by == "measured" else by
+        axes.errorbar(
+            rows["spearman"], np.arange(len(losses)) + offset, xerr=np.maximum(ends, 0.0), fmt="o", ms=4, capsize=2,
+            color=colour, label=f"{how} at {transfer['params_from'].iloc[0]:,.0f} parameters, held against "
+            f"{params:,.0f} ({rows['n_mixtures'].iloc[0]} mixtures)",
+        )  # fmt: skip
+    axes.set_yticks(np.arange(len(losses)), losses)
+    axes.invert_yaxis()
+    axes.set_xlabel("Spearman correlation with losses measured at the larger scale (95 % interval)")
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=1, frameon=False)
     return figure
 
 

@@ -222,14 +222,15 @@ def rank_predictors(
         guess = one.predict(w)
         guess = np.column_stack([guess, guess.mean(axis=1)])
         rows[one.name] = [
-            _held_out(one.name, name, guess[:, i], truth[:, i], picks, level)
+            held_out_rank(one.name, name, guess[:, i], truth[:, i], picks, level)
             for i, name in enumerate([*loss_names, "mean"])
         ]
     order = sorted(rows, key=lambda name: (-np.nan_to_num(rows[name][-1].spearman.estimate, nan=-2.0), name))
     return [row for name in order for row in rows[name]]
 
 
-def _held_out(predictor: str, loss: str, guess: Floats, truth: Floats, picks: Any, level: float) -> HeldOutRank:
+def held_out_rank(predictor: str, loss: str, guess: Floats, truth: Floats, picks: Any, level: float) -> HeldOutRank:
+    """How the guesses [n] of one loss order the measured losses [n]; `picks` [resamples, n] are resampled rows."""
     error = guess - truth
     mae, rmse = float(np.abs(error).mean()), float(np.sqrt((error**2).mean()))
     if any(np.ptp(values) <= CONSTANT * np.abs(values).max() for values in (guess, truth)):
@@ -247,7 +248,8 @@ def _held_out(predictor: str, loss: str, guess: Floats, truth: Floats, picks: An
 def _row_correlations(a: Floats, b: Floats) -> Floats:
     a = a - a.mean(axis=1, keepdims=True)
     b = b - b.mean(axis=1, keepdims=True)
-    return np.asarray((a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1)))
+    with np.errstate(invalid="ignore"):  # a resample of one mixture alone has no correlation (NaN)
+        return np.asarray((a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1)))
 
 
 @dataclass(frozen=True)

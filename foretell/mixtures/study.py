@@ -24,12 +24,14 @@ from foretell.mixtures.predict import (
     transfer_check,
 )
 from foretell.mixtures.settings import MixSettings
+from foretell.mixtures.transfer import MEASURED, AtScale, transfer_table
 from foretell.parallel import HERE, Spread
 from foretell.trajectories.verdict import FU, NOT_TESTABLE, Finding, verdict
 
 WEIGHT, LOSS = "weight_", "loss_nats_"
 TREES = "lightgbm"
 STRONG_RANK_CORRELATION = 0.8
+LOST_RANK_CORRELATION = 0.5  # an order that agrees no better than this is lost
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spre
     """All measurements on the mixture-loss and mixture-domain tables (their schemas' columns). Where LightGBM cannot be
     used, its trees are left out of every table.
 
-    Fits on the `train` rows, ranks on the `test` rows. Raises DataError when a split is empty or a domain has no
-    natural weight.
+    Fits on the `train` rows, ranks on the `test` rows, both of the smallest scale; larger scales show whether the
+    ranking holds there. Raises DataError when a split is empty or a domain has no natural weight.
     """
     s = settings
+    every, losses = losses, losses[losses["proxy_params"] == losses["proxy_params"].min()]
     names = [c.removeprefix(WEIGHT) for c in losses.columns if c.startswith(WEIGHT)]
     targets = [c.removeprefix(LOSS) for c in losses.columns if c.startswith(LOSS)]
     train, test = (losses[losses["split"] == split] for split in ("train", "test"))
@@ -87,10 +90,16 @@ def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spre
         "frontier": _frontier(fitted, importance, natural, high, s),
         "own_weight": _own_weight(everything, targets),
     }
-    seen = {float(str(p)): dict(enumerate(_arrays(part, targets, LOSS).mean(axis=1)))
-            for p, part in losses.groupby("proxy_params", sort=True)}  # fmt: skip
+    scales = [_at_scale(part, names, targets) for _, part in every[every["split"] != "train"].groupby("proxy_params")]
+    tables["transfer"] = transfer_table(scales[0], scales[1:], fitted, targets, s.n_bootstrap, s.seed)
+    seen = {at.params: dict(zip(at.ids, at.losses_nats.mean(axis=1), strict=True)) for at in scales}
     scale = transfer_check(seen)[0]
-    return MixStudy(tables, scale, _findings(ranks, tables["own_weight"], scale))
+    return MixStudy(tables, scale, _findings(ranks, tables, scale))
+
+
+def _at_scale(part: pd.DataFrame, names: list[str], targets: list[str]) -> AtScale:
+    ids = list(zip(part["split"], part["mixture_id"], strict=True))
+    return AtScale(float(part["proxy_params"].iloc[0]), ids, _arrays(part, names, WEIGHT), _arrays(part, targets, LOSS))
 
 
 def _arrays(frame: pd.DataFrame, names: list[str], prefix: str) -> Floats:
@@ -185,7 +194,8 @@ def _own_weight(losses: pd.DataFrame, targets: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _findings(ranks: pd.DataFrame, own: pd.DataFrame, scale: Transfer) -> list[Finding]:
+def _findings(ranks: pd.DataFrame, tables: dict[str, pd.DataFrame], scale: Transfer) -> list[Finding]:
+    own = tables["own_weight"]
     best = ranks["predictor"].iloc[0]
     won = ranks[(ranks["predictor"] == best) & (ranks["loss"] != "mean")]
     seen = scale.statement
@@ -210,9 +220,32 @@ def _findings(ranks: pd.DataFrame, own: pd.DataFrame, scale: Transfer) -> list[F
             "mixture_changes_speed", FU, "A better mixture is learned faster (a steeper curve).", NOT_TESTABLE, "",
             "The table holds each proxy's final losses, not its curve.",
         ),
-        Finding(
-            "small_scale_effects_vanish", FU,
-            "Effects of data mixtures seen at small scale vanish at large scale.", NOT_TESTABLE, "",
-            f"Mixtures were {seen}.",
-        ),
+        _vanishing(tables["transfer"], best, seen),
     ]  # fmt: skip
+
+
+def _vanishing(transfer: pd.DataFrame, best: str, seen: str) -> Finding:
+    """Whether rankings of mixtures are lost at larger scales: each domain's, by the most direct evidence of each."""
+    claim = "Effects of data mixtures seen at small scale vanish at large scale."
+    if transfer.empty:
+        return Finding("small_scale_effects_vanish", FU, claim, NOT_TESTABLE, "", f"Mixtures were {seen}.")
+    figures, lost = [], False
+    for params, rows in transfer[transfer["loss"] != "mean"].groupby("params_to"):
+        direct = rows[rows["ranked_by"] == (MEASURED if MEASURED in set(rows["ranked_by"]) else best)]
+        lost |= bool((direct["spearman_low"] < LOST_RANK_CORRELATION).any())
+        how = "measured at both" if direct["ranked_by"].iloc[0] == MEASURED else f"predicted by {best}"
+        figures.append(
+            f"{direct['spearman'].min():.3f} to {direct['spearman'].max():.3f} over {len(direct)} domains at "
+            f"{float(str(params)):,.0f} parameters ({how}, {direct['n_mixtures'].iloc[0]} mixtures)"
+        )
+    most = float(transfer["params_to"].max())
+    return Finding(
+        "small_scale_effects_vanish",
+        FU,
+        claim,
+        verdict(lost),
+        f"Spearman of rankings at {transfer['params_from'].iloc[0]:,.0f} parameters and later losses: "
+        + "; ".join(figures),
+        f"Confirmed if the interval of any domain reaches below {LOST_RANK_CORRELATION:g}. Losses of proxies up to "
+        f"{most:,.0f} parameters; nothing is known beyond, nor of benchmark scores.",
+    )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import pandas as pd
 
 from features.targets import Target
-from models.audit.causes import Case, all_guesses, copied_from, likeliest_cause
+from models.audit.causes import Case, all_guesses, copied_from, likeliest_cause, looks_guessed
 from models.audit.expectation import Expectation, Expectations, Expected, Known
 
 CONFIRMED = 0.02  # how near a second measurement must be
@@ -55,7 +55,7 @@ def audit(
     believable = own[[slug for slug in own.index if targets[slug].low <= own[slug] <= targets[slug].high]]
     by_all = {slug: expectations.by_all[slug].of(design, believable.drop(slug, errors="ignore")) for slug in results}
     by_design = {slug: expectations.by_design[slug].of(design, own.iloc[:0]) for slug in results}
-    found = _findings(results, by_all, by_design, expectations.limits, known, targets)
+    found = _findings(results, by_all, by_design, expectations, known, targets)
     return [replace(finding, witness=(witnesses or {}).get(finding.slug)) for finding in found]
 
 
@@ -63,7 +63,7 @@ def _findings(
     results: Mapping[str, float],
     by_all: Mapping[str, Expected],
     by_design: Mapping[str, Expected],
-    limits: Mapping[str, tuple[float, float]],
+    expectations: Expectations,
     others: Known,
     targets: Mapping[str, Target],
 ) -> list[Finding]:
@@ -72,12 +72,13 @@ def _findings(
     findings = []
     for slug, score in results.items():
         target, expected = targets[slug], by_all[slug]
+        limits = expectations.guess_limits if looks_guessed(score, target) else expectations.limits
         beyond = max(_beyond(score, expected, limits["all"]), _beyond(score, by_design[slug], limits["design"]))
         impossible = not target.low <= score <= target.high
         cause = EVERY_RUN if guesses else ""
         if not guesses and (beyond > 0 or impossible or copied):
             cause = likeliest_cause(Case(target, targets, results, by_all, others.scores))
-        low, high = (expected.score + limit * expected.spread for limit in limits["all"])
+        low, high = (expected.score + limit * expected.spread for limit in expectations.limits["all"])
         findings.append(
             Finding(slug, score, expected.score, max(low, target.low), min(high, target.high), beyond, cause)
         )
@@ -105,7 +106,7 @@ def audit_recorded(
             by_all[slug] = expectations.by_all[slug].of(design, own)
             by_design[slug] = expectations.by_design[slug].of(design, own.iloc[:0])
         others = known.without(str(model_id))
-        for finding in _findings(results, by_all, by_design, expectations.limits, others, targets):
+        for finding in _findings(results, by_all, by_design, expectations, others, targets):
             witness = witnesses.get((str(model_id), finding.slug), float("nan"))
             row = {"model_id": str(model_id), **asdict(finding), "witness": witness}
             rows.append({"target" if name == "slug" else name: value for name, value in row.items()})

@@ -11,7 +11,7 @@ import pandas as pd
 from features.targets import Target
 from models.audit.expectation import Expected
 
-NEAR_CHANCE = 0.02
+NEAR_CHANCE, NEAR_ZERO = 0.02, 0.0075
 SAME = 1e-6
 GUESSES, WORSE = 0.05, -2.0  # how near to chance, how far below what the design suggests, where every run failed
 MANY = 5  # results that make a whole run
@@ -66,13 +66,19 @@ def other_metric(case: Case) -> str:
 def zero(case: Case) -> str:
     """Nothing was parsed or passed."""
     written = case.target.chance == 0 and not case.target.lower_is_better
-    return "zero: no answer was parsed, or the tokenizer lost blanks" if written and case.score < 1e-3 else ""
+    found = written and looks_guessed(case.score, case.target)
+    return "zero: no answer was parsed, or the tokenizer lost blanks" if found else ""
 
 
 def at_chance(case: Case) -> str:
     """Guessing: the prompt, the tokenizer or the checkpoint is broken."""
-    near = abs(case.score - case.target.chance) <= NEAR_CHANCE and case.target.chance > 0
-    return "at chance: broken tokenizer, prompt or checkpoint" if near else ""
+    found = case.target.chance > 0 and looks_guessed(case.score, case.target)
+    return "at chance: broken tokenizer, prompt or checkpoint" if found else ""
+
+
+def looks_guessed(score: float, target: Target) -> bool:
+    """Whether a score is (nearly) zero where answers are written, or at the chance level."""
+    return abs(score - target.chance) <= (NEAR_CHANCE if target.chance > 0 else NEAR_ZERO)
 
 
 def swapped(case: Case) -> str:

@@ -21,7 +21,7 @@ DESIGN = ("log_params", "log_tokens", "pct_code", "pct_web", "pct_english", "rel
 N_TREES, N_FOLDS, SEED = 150, 6, 0
 LOCAL = 12  # models in a leaf of the trees that tell how far off expectations are
 LEAST_SPREAD = 0.3  # of a benchmark's own mean miss: no model is expected more exactly than that
-TAIL = 0.005
+TAIL, GUESS_TAIL = 0.005, 0.03
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Known:
         return Known(
             self.design.drop(index=model_id, errors="ignore"), self.scores.drop(index=model_id, errors="ignore")
         )
+
+    def on(self, slugs: Sequence[str]) -> Known:
+        """The same with scores on these benchmarks alone."""
+        return Known(self.design, self.scores[list(slugs)])
 
     def design_of(self, model_id: str) -> pd.Series:
         """One model's row of the design."""
@@ -117,14 +121,17 @@ class Expectations:
     by_all: Mapping[str, Expectation]
     by_design: Mapping[str, Expectation]
     limits: Mapping[str, tuple[float, float]]
+    guess_limits: Mapping[str, tuple[float, float]]
 
     @classmethod
     def fit(cls, known: Known, targets: Mapping[str, Target], slugs: Sequence[str]) -> Expectations:
         """Learn to expect the benchmarks `slugs`."""
         by_all = {slug: Expectation.fit(known, slug, others_of(slug, targets, known)) for slug in slugs}
         by_design = {slug: Expectation.fit(known, slug, ()) for slug in slugs}
-        limits = {"all": _limits(by_all), "design": _limits(by_design)}
-        return cls(by_all, by_design, limits)
+        limits, guess_limits = (
+            {"all": _limits(by_all, tail), "design": _limits(by_design, tail)} for tail in (TAIL, GUESS_TAIL)
+        )
+        return cls(by_all, by_design, limits, guess_limits)
 
 
 def others_of(slug: str, targets: Mapping[str, Target], known: Known) -> list[str]:
@@ -134,11 +141,11 @@ def others_of(slug: str, targets: Mapping[str, Target], known: Known) -> list[st
     return [name for name in names if (targets[name].benchmark, targets[name].n_shot) != (own.benchmark, own.n_shot)]
 
 
-def _limits(fitted: Mapping[str, Expectation]) -> tuple[float, float]:
+def _limits(fitted: Mapping[str, Expectation], tail: float) -> tuple[float, float]:
     pooled = np.concatenate(
         [((e.held_out["score"] - e.held_out["expected"]) / e.held_out["spread"]).to_numpy() for e in fitted.values()]
     )
-    low, high = np.quantile(pooled, [TAIL, 1 - TAIL])
+    low, high = np.quantile(pooled, [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -28,7 +28,8 @@ def audit_results(model_id: str, results: Mapping[str, float], recorded: Recorde
     unknown = sorted(set(results) - set(recorded.targets))
     if unknown:
         raise DataError(f"unknown benchmark {unknown[0]}; known: {', '.join(recorded.targets)}")
-    known = recorded.known.without(model_id)
+    # Of other models only the scores that this one has too: what is not measured must not tell anything.
+    known = recorded.known.without(model_id).on(list(results))
     expectations = Expectations.fit(known, recorded.targets, list(results))
     witnesses = {slug: score for (model, slug), score in recorded.witnesses.items() if model == model_id}
     design = recorded.known.design_of(model_id)

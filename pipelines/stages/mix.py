@@ -1,8 +1,8 @@
 """Stage `mix`: study data mixtures.
 
-Reads data/raw/mixture_losses.csv and mixture_domains.csv; writes to reports/mixtures one table (CSV) per measurement,
-findings.csv (each finding of the literature, its verdict, figure and reason), scale.json (at which scale all of it
-was seen) and the figures.
+Reads data/raw/mixture_losses.csv and mixture_domains.csv; writes to reports/mixtures one table (CSV) per measurement
+(transfer.csv: does the small scale order mixtures at larger ones), findings.csv (each finding of the literature, its
+verdict, figure and reason), scale.json (how rankings of the same mixtures agree at two scales) and the figures.
 """
 
 from features.raw import read_raw
@@ -31,6 +31,8 @@ def main() -> None:
     write_csv(MIXTURES / "findings.csv", findings_table(study.findings))
     write_json(MIXTURES / "scale.json", vars(study.scale))
     write_figure(MIXTURES / "held_out.png", figures.held_out_figure(study.tables["held_out"]))
+    best = str(study.tables["held_out"]["predictor"].iloc[0])
+    write_figure(MIXTURES / "transfer.png", figures.transfer_figure(study.tables["transfer"], best))
     write_figure(MIXTURES / "best_mixtures.png", figures.mixture_figure(study.tables["best_mixtures"]))
     write_figure(MIXTURES / "frontier.png", figures.frontier_figure(study.tables["frontier"], cfg.kind))
     print(f"mixtures ranked: {study.scale.statement}")

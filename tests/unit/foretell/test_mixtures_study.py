@@ -9,7 +9,7 @@ from foretell.mixtures import figures
 from foretell.mixtures.predict import ExponentialMixing
 from foretell.mixtures.settings import MixSettings
 from foretell.mixtures.study import MixStudy, mix
-from foretell.trajectories.verdict import CONFIRMED, NOT_TESTABLE
+from foretell.trajectories.verdict import CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE
 
 NAMES = ("web", "code", "books")
 LAW = ExponentialMixing(np.array([1.5, 2.0]), np.array([[-2.0, 0.5, 1.0], [0.3, -3.0, 0.8]]))
@@ -22,7 +22,9 @@ def table(n_train: int = 80, n_test: int = 30) -> pd.DataFrame:
     frame = pd.DataFrame(w, columns=[f"weight_{name}" for name in NAMES])
     losses = pd.DataFrame(LAW.predict(w), columns=["loss_nats_web", "loss_nats_code"])
     split = ["train"] * n_train + ["test"] * n_test
-    return pd.concat([frame, losses], axis=1).assign(split=split, proxy_params=1_000_000)
+    return pd.concat([frame, losses], axis=1).assign(
+        split=split, proxy_params=1_000_000, mixture_id=range(1, n_train + n_test + 1)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,24 @@ def test_choices_keep_the_repetition_cap_and_the_distance(study: MixStudy) -> No
     assert best.loc[best["domain"] == "code", "weight"].max() <= 0.6 + 1e-6  # 4 epochs of 15 GiB in 100
     assert best["natural"].head(3).to_numpy() == pytest.approx([0.6, 0.8 / 3, 0.4 / 3])
     assert study.tables["best_losses"]["distance"].max() <= 0.1 + 1e-6
+
+
+def test_other_scales_change_nothing_but_the_transfer_and_its_verdict(study: MixStudy) -> None:
+    small = table()
+    larger = small[small["split"] == "test"].assign(proxy_params=60_000_000)
+    larger = larger.assign(loss_nats_web=larger["loss_nats_web"] - 0.5)
+    reversed_order = larger.assign(loss_nats_web=10 - larger["loss_nats_web"])
+    kept, lost = (
+        mix(pd.concat([small, rows], ignore_index=True), DOMAINS, SETTINGS) for rows in (larger, reversed_order)
+    )
+    for name in ("held_out", "best_mixtures", "smallest_changes", "own_weight"):
+        pd.testing.assert_frame_equal(kept.tables[name], study.tables[name])
+    measured = kept.tables["transfer"].query("ranked_by == 'measured'").set_index("loss")
+    assert measured["spearman"].to_numpy() == pytest.approx(1.0)
+    assert measured.loc["web", "regret_nats"] == 0
+    assert measured.loc["web", "spread_ratio"] == pytest.approx(1.0)
+    by_verdict = [{f.name: f.verdict for f in s.findings}["small_scale_effects_vanish"] for s in (kept, lost)]
+    assert by_verdict == [NOT_CONFIRMED, CONFIRMED]
 
 
 def test_smallest_changes_reach_what_was_asked_or_say_why_not(study: MixStudy) -> None:

@@ -1,0 +1,109 @@
+"""Rules that tie targets, subtasks, scores, witnesses and doubts together: what refers to what, and which values belong
+together. Each defect is one line. Columns whose names end in `_` are derived; they hold "" where a row is in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import great_expectations.expectations as gxe
+import pandas as pd
+from great_expectations.expectations.expectation import Expectation
+
+SLUG = r"^[a-z0-9][a-z0-9._-]*$"
+Tables = Mapping[str, pd.DataFrame]
+Check = Callable[[pd.DataFrame, pd.DataFrame, Tables], pd.Series]
+"""(the table as text, its numbers, other tables as text) -> what is wrong with each row, "" where nothing is."""
+
+
+def derived(column: str, shown: str, rule: str) -> Expectation:
+    """The rule that the derived `column` holds "" in every row; `shown` is the column that a problem names."""
+    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[""], meta={"rule": rule, "column": shown})
+
+
+def known_subtask(text: pd.DataFrame, _: pd.DataFrame, tables: Tables, besides: tuple[str, ...] = ()) -> pd.Series:
+    """Rows whose (benchmark, subtask) is not in the subtasks table; `besides` are words for the whole."""
+    known = set(zip(tables["subtasks"]["benchmark"], tables["subtasks"]["subtask"], strict=True))
+    whole = {(benchmark, word) for benchmark, _ in known for word in besides}
+    pairs = zip(text["benchmark"], text["subtask"], strict=True)
+    return _said(text, [pair not in known | whole for pair in pairs], text["benchmark"] + " / " + text["subtask"])
+
+
+def witness_subtask(text: pd.DataFrame, numbers: pd.DataFrame, tables: Tables) -> pd.Series:
+    """As `known_subtask`; `mean` stands for a benchmark as a whole."""
+    return known_subtask(text, numbers, tables, ("mean",))
+
+
+def has_pretraining(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Series:
+    """Scores of a model that has an architecture but no pretraining facts."""
+    lacking = set(tables["models"]["model_id"]) - set(tables["pretraining"]["model_id"])
+    return _said(text, text["model_id"].isin(lacking), text["model_id"])
+
+
+def target_subtasks(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Series:
+    """Targets of a benchmark or subtask that the subtasks table lacks."""
+    known = tables["subtasks"].groupby("benchmark")["subtask"].agg(set).to_dict()
+    wrong = []
+    for benchmark, named in zip(text["benchmark"], text["subtasks"].fillna(""), strict=True):
+        parts = set(named.split(";")) if named else set()
+        wrong.append(str(benchmark) if benchmark not in known else ";".join(sorted(parts - known[benchmark])))
+    return pd.Series(wrong, index=text.index)
+
+
+def chance_within_bounds(text: pd.DataFrame, numbers: pd.DataFrame, _: Tables) -> pd.Series:
+    """Targets whose bounds are crossed, or whose chance level lies outside them."""
+    low, chance, high = numbers["low"], numbers["chance"], numbers["high"]
+    wrong = (low >= high) | (chance < low) | (chance > high)
+    return _said(text, wrong, "low " + text["low"] + ", chance " + text["chance"] + ", high " + text["high"])
+
+
+def doubted_part(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Series:
+    """Doubts about a subtask that is no part of the target's benchmark."""
+    benchmark = dict(zip(tables["targets"]["slug"], tables["targets"]["benchmark"], strict=True))
+    known = set(zip(tables["subtasks"]["benchmark"], tables["subtasks"]["subtask"], strict=True))
+    pairs = zip(text["target"].map(benchmark), text["subtask"], strict=True)
+    wrong = [part != "all" and (name, part) not in known for name, part in pairs]
+    return _said(text, wrong, text["subtask"])
+
+
+def doubted_score_is_there(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Series:
+    """Doubts about a model and target without any recorded score."""
+    targets = tables["targets"].set_index("slug")
+    measured = tables["scores"].dropna(subset=["score"])
+    keys = set(zip(*(measured[name] for name in ("model_id", "benchmark", "n_shot", "metric")), strict=True))
+    wrong = []
+    for model_id, slug in zip(text["model_id"], text["target"], strict=True):
+        about = targets.loc[slug] if slug in targets.index else None
+        key = None if about is None else (model_id, about["benchmark"], about["n_shot"], about["metric"])
+        wrong.append(key is not None and key not in keys)
+    return _said(text, wrong, text["model_id"])
+
+
+def witness_is_given(text: pd.DataFrame, _: pd.DataFrame, __: Tables) -> pd.Series:
+    """Doubts that use a witness's score and give none."""
+    return _said(text, (text["decision"] == "use_witness") & text["witness"].isna(), "(empty)")
+
+
+def _said(text: pd.DataFrame, wrong: object, value: object) -> pd.Series:
+    """`value` where a row is wrong, "" elsewhere."""
+    flags = pd.Series(wrong, index=text.index).fillna(False).astype(bool)
+    shown = pd.Series(value, index=text.index).fillna("(empty)").astype(str)
+    return shown.where(flags, "")
+
+
+RULES: dict[str, tuple[tuple[str, str, Check], ...]] = {
+    "targets": (
+        ("subtasks", "a benchmark and subtasks of the subtasks table", target_subtasks),
+        ("chance", "low < high, and chance from low to high", chance_within_bounds),
+    ),
+    "scores": (
+        ("subtask", "a benchmark and subtask of the subtasks table", known_subtask),
+        ("model_id", "a model with a row in the pretraining table", has_pretraining),
+    ),
+    "witnesses": (("subtask", "a benchmark and subtask of the subtasks table, or mean", witness_subtask),),
+    "doubts": (
+        ("subtask", "a subtask of the target's benchmark, or all", doubted_part),
+        ("model_id", "a model with a recorded score on the target", doubted_score_is_there),
+        ("witness", "a score, where the decision is use_witness", witness_is_given),
+    ),
+}
+"""Table -> (column that a problem names, the rule in words, the check)."""
