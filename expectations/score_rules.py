@@ -1,5 +1,6 @@
-"""Rules that tie targets, subtasks, scores, witnesses and doubts together: what refers to what, and which values belong
-together. Each defect is one line. Columns whose names end in `_` are derived; they hold "" where a row is in order."""
+"""Rules that tie rows together, within a table and between targets, subtasks, scores, witnesses and doubts: what refers
+to what, and which values belong together. Each defect is one line. Columns whose names end in `_` are derived; they
+hold "" where a row is in order."""
 
 from __future__ import annotations
 
@@ -83,6 +84,17 @@ def witness_is_given(text: pd.DataFrame, _: pd.DataFrame, __: Tables) -> pd.Seri
     return _said(text, (text["decision"] == "use_witness") & text["witness"].isna(), "(empty)")
 
 
+def same_mixture(text: pd.DataFrame, numbers: pd.DataFrame, _: Tables) -> pd.Series:
+    """Held-out mixtures of larger proxies that are not, weight by weight, those of the smallest."""
+    weights = [name for name in numbers if str(name).startswith("weight_")]
+    smallest = numbers["proxy_params"].min()
+    small = numbers[(numbers["proxy_params"] == smallest) & (text["split"] == "test")]
+    known = small.drop_duplicates("mixture_id").set_index("mixture_id")[weights]
+    same = (numbers[weights].to_numpy() == known.reindex(numbers["mixture_id"]).to_numpy()).all(axis=1)
+    wrong = (text["split"] == "test") & (numbers["proxy_params"] > smallest) & ~same
+    return _said(text, wrong, text["mixture_id"])
+
+
 def _said(text: pd.DataFrame, wrong: object, value: object) -> pd.Series:
     """`value` where a row is wrong, "" elsewhere."""
     flags = pd.Series(wrong, index=text.index).fillna(False).astype(bool)
@@ -91,6 +103,9 @@ def _said(text: pd.DataFrame, wrong: object, value: object) -> pd.Series:
 
 
 RULES: dict[str, tuple[tuple[str, str, Check], ...]] = {
+    "mixture_losses": (
+        ("mixture_id", "a held-out mixture of the smallest proxies, with the same weights", same_mixture),
+    ),
     "targets": (
         ("subtasks", "a benchmark and subtasks of the subtasks table", target_subtasks),
         ("chance", "low < high, and chance from low to high", chance_within_bounds),

@@ -54,7 +54,8 @@ def settle_scores(scores: pd.DataFrame, doubts: pd.DataFrame, target: Target) ->
         else:
             settled = settled[settled["model_id"] != doubt["model_id"]]
             reasons[str(doubt["model_id"])] = f"doubtful score: {doubt['reason']}"
-    return settled, reasons
+    scored = set(settled["model_id"])  # a target can do without an optional part
+    return settled, {model: reason for model, reason in reasons.items() if model not in scored}
 
 
 def _check(recorded: pd.Series, doubt: Mapping[Any, Any]) -> None:

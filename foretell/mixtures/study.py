@@ -3,6 +3,7 @@ the limits and how sure that is, and what the least change towards a target doma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +45,22 @@ class MixStudy:
     findings: list[Finding]
 
 
-def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spread: Spread = HERE) -> MixStudy:
+STEPS = 5  # how often `mix` calls `on_done`
+
+
+def mix(
+    losses: pd.DataFrame,
+    domains: pd.DataFrame,
+    settings: MixSettings,
+    spread: Spread = HERE,
+    on_done: Callable[[str], None] = lambda step: None,
+) -> MixStudy:
     """All measurements on the mixture-loss and mixture-domain tables (their schemas' columns). Where LightGBM cannot be
     used, its trees are left out of every table.
 
     Fits on the `train` rows, ranks on the `test` rows, both of the smallest scale; larger scales show whether the
-    ranking holds there. Raises DataError when a split is empty or a domain has no natural weight.
+    ranking holds there. `on_done` is called with the name of each of its STEPS. Raises DataError when a split is empty
+    or a domain has no natural weight.
     """
     s = settings
     every, losses = losses, losses[losses["proxy_params"] == losses["proxy_params"].min()]
@@ -65,15 +76,18 @@ def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spre
     fitted: dict[str, DomainLoss] = {
         name: fit_predictor(name, w, y) for name in PREDICTORS if name != TREES or not lightgbm_problem()
     }
+    on_done("predictors fitted")
     held_out = rank_predictors(
         fitted, _arrays(test, names, WEIGHT), _arrays(test, targets, LOSS), targets, s.n_bootstrap, seed=s.seed
     )
+    on_done("ranked on held-out mixtures")
     facts = domains.set_index("domain").loc[names].astype({"natural_pct": float, "raw_size_gib": float})
     natural = facts["natural_pct"].to_numpy() / facts["natural_pct"].sum()
     high = repetition_bounds(facts["raw_size_gib"].to_numpy(), s.budget_gib, s.max_epochs)
     allowed = limits(natural, high=high, kind=s.kind, max_distance=s.max_distance)
     importance = importance_of(targets, s.targets or targets)
     best, judged = _best(fitted, w, y, importance, allowed, names, s, spread)
+    on_done("best mixtures")
     ranks = pd.DataFrame(
         [
             {"predictor": r.predictor, "loss": r.loss, "spearman": r.spearman.estimate, "spearman_low": r.spearman.low,
@@ -90,10 +104,12 @@ def mix(losses: pd.DataFrame, domains: pd.DataFrame, settings: MixSettings, spre
         "frontier": _frontier(fitted, importance, natural, high, s),
         "own_weight": _own_weight(everything, targets),
     }
+    on_done("smallest changes and frontier")
     scales = [_at_scale(part, names, targets) for _, part in every[every["split"] != "train"].groupby("proxy_params")]
     tables["transfer"] = transfer_table(scales[0], scales[1:], fitted, targets, s.n_bootstrap, s.seed)
     seen = {at.params: dict(zip(at.ids, at.losses_nats.mean(axis=1), strict=True)) for at in scales}
     scale = transfer_check(seen)[0]
+    on_done("larger scales")
     return MixStudy(tables, scale, _findings(ranks, tables, scale))
 
 
@@ -229,6 +245,9 @@ def _vanishing(transfer: pd.DataFrame, best: str, seen: str) -> Finding:
     claim = "Effects of data mixtures seen at small scale vanish at large scale."
     if transfer.empty:
         return Finding("small_scale_effects_vanish", FU, claim, NOT_TESTABLE, "", f"Mixtures were {seen}.")
+    if transfer["spearman_low"].isna().any():
+        reason = "The losses of a domain do not vary, so that it has no order."
+        return Finding("small_scale_effects_vanish", FU, claim, NOT_TESTABLE, "", reason)
     figures, lost = [], False
     for params, rows in transfer[transfer["loss"] != "mean"].groupby("params_to"):
         direct = rows[rows["ranked_by"] == (MEASURED if MEASURED in set(rows["ranked_by"]) else best)]
@@ -247,5 +266,5 @@ def _vanishing(transfer: pd.DataFrame, best: str, seen: str) -> Finding:
         f"Spearman of rankings at {transfer['params_from'].iloc[0]:,.0f} parameters and later losses: "
         + "; ".join(figures),
         f"Confirmed if the interval of any domain reaches below {LOST_RANK_CORRELATION:g}. Losses of proxies up to "
-        f"{most:,.0f} parameters; nothing is known beyond, nor of benchmark scores.",
+        f"{most:,.0f} parameters: their order, while effects get smaller; nothing is known beyond, nor of scores.",
     )

@@ -42,7 +42,7 @@ def transfer_table(
     ranks first gives up against the best one), random_nats (what a mixture picked at random gives up on average),
     spread_ratio (standard deviation of the losses at the larger scale over that at the small one; MEASURED only).
 
-    Raises DataError where a scale has fewer than 3 mixtures, and on bad arrays.
+    Raises DataError where a scale has fewer than 3 mixtures or other weights for the same mixture, and on bad arrays.
     """
     rows = []
     at = {identity: row for row, identity in enumerate(small.ids)}
@@ -54,6 +54,8 @@ def transfer_table(
         picks = np.random.default_rng(seed).integers(0, len(weights), (n_bootstrap, len(weights)))
         guesses = {name: _with_mean(predictor.predict(weights)) for name, predictor in predictors.items()}
         if all(identity in at for identity in scale.ids):
+            if not np.array_equal(scale.weights, small.weights[[at[identity] for identity in scale.ids]]):
+                raise DataError(f"{scale.params:g} parameters: a mixture with other weights than at {small.params:g}")
             guesses = {MEASURED: _with_mean(small.losses_nats[[at[identity] for identity in scale.ids]]), **guesses}
         for ranked_by, guess in guesses.items():
             for column, loss in enumerate([*names, "mean"]):

@@ -9,12 +9,13 @@ from features.raw import read_raw
 from features.schema import MIXTURE_DOMAINS, MIXTURE_LOSSES
 from foretell.lightgbm_library import lightgbm_problem
 from foretell.mixtures import figures
-from foretell.mixtures.study import mix
+from foretell.mixtures.study import STEPS, mix
 from foretell.trajectories.verdict import findings_table
 from pipelines.boundary import LOG
 from pipelines.files import write_csv, write_figure, write_json
 from pipelines.params import load_params
 from pipelines.paths import MIXTURES
+from pipelines.progress import Progress
 from pipelines.stage import run_stage
 
 
@@ -25,7 +26,8 @@ def main() -> None:
     losses, domains = read_raw(MIXTURE_LOSSES), read_raw(MIXTURE_DOMAINS)
     if lightgbm_problem():
         LOG.warning(f"{lightgbm_problem()}. Its trees are left out of the study of mixtures")
-    study = mix(losses, domains, cfg, params.parallel)
+    progress = Progress("mix", total=STEPS)
+    study = mix(losses, domains, cfg, params.parallel, progress.advance)
     for name, table in study.tables.items():
         write_csv(MIXTURES / f"{name}.csv", table)
     write_csv(MIXTURES / "findings.csv", findings_table(study.findings))

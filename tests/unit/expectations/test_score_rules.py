@@ -92,6 +92,15 @@ def test_a_score_of_a_model_without_pretraining_facts_is_named(tables: Text, tmp
     assert {p.table for p in found} == {"scores"}
 
 
+def test_a_held_out_mixture_is_the_same_at_every_size(tables: Text, tmp_path: Path) -> None:
+    losses = tables["mixture_losses"]
+    test = losses.iloc[[0]].assign(split="test")
+    same, unknown = test.assign(proxy_params="60000000"), test.assign(proxy_params="60000000", mixture_id="77")
+    tables["mixture_losses"] = pd.concat([losses, test, same, unknown], ignore_index=True)
+    found = problems(tables, tmp_path)
+    assert [(p.table, p.row, p.value) for p in found] == [("mixture_losses", "test / 60000000 / 77", "77")]
+
+
 def test_a_doubt_needs_a_recorded_score(tables: Text, tmp_path: Path) -> None:
     tables["doubts"].loc[0, ["target", "subtask"]] = ["bbh_3shot", "all"]
     found = problems(tables, tmp_path)

@@ -48,7 +48,9 @@ def test_a_doubtful_part_is_replaced_or_makes_the_whole_incomplete() -> None:
     assert settle_subtasks(PARTS, used, TRUTHFULQA)["score"].tolist() == [0.2, 0.6, 0.3]
     out = doubts(doubt("truthfulqa_0shot", "a/x", 0.4, **part))
     assert settle_subtasks(PARTS, out, TRUTHFULQA)["score"].tolist() == [0.2, 0.3]
-    assert settle_scores(MEANS, out, TRUTHFULQA)[1] == {"a/x": "doubtful score of truthfulqa_mc2: failed"}
+    without = MEANS[MEANS["model_id"] != "a/x"]  # a part is missing, so that the model has no mean
+    assert settle_scores(without, out, TRUTHFULQA)[1] == {"a/x": "doubtful score of truthfulqa_mc2: failed"}
+    assert settle_scores(MEANS, out, TRUTHFULQA)[1] == {}  # an optional part: the model is scored all the same
 
 
 @pytest.mark.parametrize(
