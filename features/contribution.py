@@ -67,6 +67,11 @@ def check_id(model_id: str, known: Iterable[str]) -> None:
         raise DataError(f"--id {model_id}: {spelled} is there already, with other capitals")
 
 
+def contexts_of(models: pd.DataFrame, family: str | None) -> list[int]:
+    """Contexts of pretraining, in tokens, of the recorded models (the models table as text) of one family."""
+    return [int(length) for length in models.loc[models["family"] == family, "sequence_length"]]
+
+
 def model_rows(
     facts: Facts, architecture: Mapping[str, Any], otherwise_tied: int | None = None
 ) -> tuple[dict[str, str], dict[str, str]]:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from features.contribution import Facts, appended, check_id, model_rows
+from features.contribution import Facts, appended, check_id, contexts_of, model_rows
 from features.hf_config import architecture_columns, assumed_tying, check_context, class_of, language_model
 from features.raw import read_text
 from features.schema import MODELS, PRETRAINING, RAW_TABLES, Table
@@ -69,8 +69,7 @@ def add_model(values: dict[str, Any], facts: Facts, given: Given, dry_run: bool)
     check_id(facts.model_id, [str(name) for name in recorded["model_id"]])
     config = language_model(values)
     config_class = class_of(config, given.config_class)
-    siblings = recorded.loc[recorded["family"] == facts.family, "sequence_length"].astype(int)
-    check_context(config, given.context, siblings)
+    check_context(config, given.context, contexts_of(recorded, facts.family))
     columns = architecture_columns(config, config_class, given.context)
     columns |= {"context_final": given.context_final} if given.context_final else {}
     design, data = model_rows(facts, columns, assumed_tying(config, columns))
