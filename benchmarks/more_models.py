@@ -1,12 +1,12 @@
 """What twice the models change: the errors of trees on size and tokens and of trees on selected design features, with
-the study's models alone and with all that are recorded, target by target. Reads what `tabulate` writes; prints a
-Markdown table and writes reports/more_models.csv.
+the study's models alone and with all that are recorded, target by target. Reads what `tabulate` and `select` write;
+prints Markdown tables and writes reports/more_models.csv.
 
     python -m benchmarks.more_models
 
 More data and other data are told apart by measuring each predictor three times: *before* (trained and tested on the
 study's models), *after, same models* (trained on all, error on the study's models) and *after* (error on all). Features
-are selected anew for each set of models, with the settings of params.yaml; doubtful scores are left out of both.
+are selected for each set of models by itself, with the settings of params.yaml; doubtful scores are left out of both.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pipelines.params import Params, load_params
 from pipelines.paths import REPORTS
 from pipelines.progress import Progress
 from pipelines.stage import run_stage
-from pipelines.tables import read_task
+from pipelines.tables import read_features, read_task
 
 Array = NDArray[np.float64]
 SEEDS: Mapping[Scheme, int] = {Scheme.RANDOM: 20, Scheme.FAMILY: 10}
@@ -84,8 +84,12 @@ def compare(task: Task, known: set[str], params: Params) -> dict[str, float | st
     spread = Spread("threads", params.parallel.workers)
     groups = params.select.groups[SELECTED_DESIGN.selection]
     rule = Rule.among(task.view, groups, params.protocol, params.select.seeds, params.select.threshold)
+    chosen = {
+        "before": selected(forward_select(before, rule, spread)),
+        "after": read_features(task.benchmark, task.view)[SELECTED_DESIGN],
+    }
     for when, models in (("before", before), ("after", task)):
-        features = selected(forward_select(models, rule, spread))
+        features = chosen[when]
         for scheme in Scheme:
             errors = Errors.of(models, features, scheme, params.protocol, spread.n_workers)
             name = f"{scheme.value}_{when}"
