@@ -77,7 +77,9 @@ class ConfigClass:
     additional norms on queries and keys; `inner`, the feed-forward width where the file's value is not it. `after` are
     the norms outside the blocks, `extra_positions` rows that a learned position table has beyond the context,
     `qk_bias` whether norms on queries and keys have biases. `types` are the values of `model_type` that mean it;
-    `makers_own` that only its makers' code defines it.
+    `makers_own` that only its makers' code defines it, `four_times_wide` that a
+    feed-forward width which is not given is four times the model's, `stated` what must be given because the class has a
+    default of its own: "head_dim", "kv_heads".
     """
 
     norm: str
@@ -95,6 +97,8 @@ class ConfigClass:
     extra_positions: int = 0
     qk_bias: bool = False
     makers_own: bool = False
+    four_times_wide: bool = False
+    stated: tuple[str, ...] = ()
 
 
 def head_dim(config: Config) -> int:
@@ -158,9 +162,17 @@ _gemma = partial(ConfigClass, "rmsnorm", tied=True, gated=True, act="gelu_pytorc
 _GPTJ = Biases(mlp=True, norm=True, head=True)
 
 CLASSES: Mapping[str, ConfigClass] = {
-    "BloomConfig": ConfigClass("parametric", ("bloom",), "alibi", tied=True, biases=_each(ALL), after=2),
+    "BloomConfig": ConfigClass(
+        "parametric", ("bloom",), "alibi", tied=True, biases=_each(ALL), after=2, four_times_wide=True
+    ),
     "CodeGenConfig": ConfigClass(
-        "parametric", ("codegen",), parallel=True, act="gelu_new", biases=_each(_GPTJ), norms=lambda config: 1
+        "parametric",
+        ("codegen",),
+        parallel=True,
+        act="gelu_new",
+        biases=_each(_GPTJ),
+        norms=lambda config: 1,
+        four_times_wide=True,
     ),
     "CohereConfig": ConfigClass(
         *("parametric", ("cohere",)),
@@ -178,33 +190,75 @@ CLASSES: Mapping[str, ConfigClass] = {
         parallel=True,
         biases=_falcon_biases,
         norms=_falcon_norms,
+        four_times_wide=True,
     ),
-    "GPT2Config": ConfigClass("parametric", ("gpt2",), "learned", tied=True, act="gelu_new", biases=_each(ALL)),
+    "GPT2Config": ConfigClass(
+        "parametric", ("gpt2",), "learned", tied=True, act="gelu_new", biases=_each(ALL), four_times_wide=True
+    ),
     "GPTBigCodeConfig": ConfigClass(
-        "parametric", ("gpt_bigcode",), "learned", tied=True, act="gelu_pytorch_tanh", biases=_each(ALL)
+        "parametric",
+        ("gpt_bigcode",),
+        "learned",
+        tied=True,
+        act="gelu_pytorch_tanh",
+        biases=_each(ALL),
+        four_times_wide=True,
     ),
     "GPTJConfig": ConfigClass(
-        "parametric", ("gptj",), parallel=True, act="gelu_new", biases=_each(_GPTJ), norms=lambda config: 1
+        "parametric",
+        ("gptj",),
+        parallel=True,
+        act="gelu_new",
+        biases=_each(_GPTJ),
+        norms=lambda config: 1,
+        four_times_wide=True,
     ),
     "GPTNeoConfig": ConfigClass(
         *("parametric", ("gpt_neo",), "learned"),
         tied=True,
         act="gelu_new",
         biases=_each(Biases(out=True, mlp=True, norm=True)),
+        four_times_wide=True,
     ),
     "GPTNeoXConfig": ConfigClass(
         *("parametric", ("gpt_neox",)),
         parallel=True,
         biases=lambda c: Biases(c.flag("attention_bias", True), c.flag("attention_bias", True), mlp=True, norm=True),
     ),
-    "Gemma2Config": _gemma(("gemma2",), norms=lambda config: 4, biases=_llama_biases),
-    "Gemma3TextConfig": _gemma(("gemma3_text",), norms=lambda config: 4, biases=_llama_biases, qk_norms=_per_head),
-    "GemmaConfig": _gemma(("gemma",), biases=_llama_biases),
-    "GlmConfig": _rms(("glm",), biases=lambda c: Biases(qkv=c.flag("attention_bias", True))),
+    "Gemma2Config": _gemma(
+        ("gemma2",),
+        norms=lambda config: 4,
+        biases=_llama_biases,
+        stated=("head_dim", "kv_heads"),
+    ),
+    "Gemma3TextConfig": _gemma(
+        ("gemma3_text",),
+        norms=lambda config: 4,
+        biases=_llama_biases,
+        qk_norms=_per_head,
+        stated=("head_dim", "kv_heads"),
+    ),
+    "GemmaConfig": _gemma(
+        ("gemma",),
+        biases=_llama_biases,
+        stated=("head_dim", "kv_heads"),
+    ),
+    "GlmConfig": _rms(
+        ("glm",), biases=lambda c: Biases(qkv=c.flag("attention_bias", True)), stated=("head_dim", "kv_heads")
+    ),
     "GraniteConfig": _rms(("granite",), biases=_llama_biases),
     "LlamaConfig": _rms(("llama",), biases=_llama_biases),
-    "MistralConfig": _rms(("mistral",)),
-    "MptConfig": ConfigClass("parametric", ("mpt",), "learned", tied=True),
+    "MistralConfig": _rms(
+        ("mistral",),
+        stated=("kv_heads",),
+    ),
+    "MptConfig": ConfigClass(
+        "parametric",
+        ("mpt",),
+        "learned",
+        tied=True,
+        four_times_wide=True,
+    ),
     "OPTConfig": ConfigClass(
         "parametric", ("opt",), "learned", tied=True, act="relu", biases=_each(ALL), extra_positions=2
     ),
@@ -220,9 +274,23 @@ CLASSES: Mapping[str, ConfigClass] = {
         qk_norms=lambda config: _per_head(config) if config.flag("qk_layernorm") else (0, 0),
         qk_bias=True,
     ),
-    "Qwen2Config": _rms(("qwen2",), biases=_each(QKV)),
-    "Qwen3Config": _rms(("qwen3",), biases=_llama_biases, qk_norms=_per_head),
-    "SmolLM3Config": _rms(("smollm3",), tied=True, biases=_llama_biases),
+    "Qwen2Config": _rms(
+        ("qwen2",),
+        biases=_each(QKV),
+        stated=("kv_heads",),
+    ),
+    "Qwen3Config": _rms(
+        ("qwen3",),
+        biases=_llama_biases,
+        qk_norms=_per_head,
+        stated=("head_dim", "kv_heads"),
+    ),
+    "SmolLM3Config": _rms(
+        ("smollm3",),
+        tied=True,
+        biases=_llama_biases,
+        stated=("kv_heads",),
+    ),
     "StableLmConfig": ConfigClass(
         *("parametric", ("stablelm", "stablelm_epoch")),
         gated=True,
@@ -230,9 +298,15 @@ CLASSES: Mapping[str, ConfigClass] = {
         biases=lambda config: Biases(qkv=config.flag("use_qkv_bias"), norm=True),
         norms=_one_if("use_parallel_residual"),
         qk_norms=_stablelm_qk,
+        stated=("kv_heads",),
     ),
     "Starcoder2Config": ConfigClass(
-        "parametric", ("starcoder2",), tied=True, act="gelu_pytorch_tanh", biases=_starcoder2_biases
+        "parametric",
+        ("starcoder2",),
+        tied=True,
+        act="gelu_pytorch_tanh",
+        biases=_starcoder2_biases,
+        stated=("kv_heads",),
     ),
     "XGLMConfig": ConfigClass("parametric", ("xglm",), "sinusoidal", tied=True, biases=_each(ALL)),
     # Classes that only their makers' code defines.
@@ -259,6 +333,7 @@ CLASSES: Mapping[str, ConfigClass] = {
         qk_norms=lambda config: _full_width(config) if config.section("attn_config").flag("qk_ln") else (0, 0),
         qk_bias=True,
         makers_own=True,
+        four_times_wide=True,
     ),
     "custom:MiniCPMConfig": _rms(("minicpm",), tied=True, biases=_llama_biases, makers_own=True),
     "custom:MixFormerConfig": ConfigClass(
@@ -268,6 +343,7 @@ CLASSES: Mapping[str, ConfigClass] = {
         biases=_each(Biases(qkv=True, out=True, mlp=True, norm=True, head=True)),
         norms=lambda config: 1,
         makers_own=True,
+        four_times_wide=True,
     ),
     "custom:OpenLMConfig": ConfigClass(
         "parametric",
@@ -276,6 +352,7 @@ CLASSES: Mapping[str, ConfigClass] = {
         inner=lambda config: 256 * -(-int(8 * config.size(*WIDTH) / 3) // 256),  # as open_lm rounds a SwiGLU's width
         qk_norms=lambda config: _full_width(config) if config.flag("qk_norm") else (0, 0),
         makers_own=True,
+        four_times_wide=True,
     ),
     "custom:OrionConfig": ConfigClass(
         "parametric", ("orion",), gated=True, act="silu", biases=_each(NORMS), makers_own=True
@@ -321,4 +398,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 REFUSED = {kind: reason for reason, kinds in REASONS.items() for kind in kinds}
-EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts")
+EXPERTS = (
+    *("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts"),
+    *("num_experts_per_tok", "moe_intermediate_size"),
+)

@@ -92,7 +92,5 @@ class Config:
 def _shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > HIGHEST**4:  # Python refuses to print thousands of digits
         return f"a number of about {value.bit_length() * 0.30103:.0f} digits"
-    if isinstance(value, int) and abs(value) > HIGHEST**4:  # Python refuses to print thousands of digits
-        return f"a number of about {value.bit_length() * 0.30103:.0f} digits"
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -15,6 +15,7 @@ from foretell.errors import DataError
 
 KEPT = (
     *(*LAYERS, *WIDTH, *HEADS, *KV_HEADS, *INNER, *VOCABULARY, *CONTEXT, *ACTIVATION),
+    *("layer_types", "max_window_layers", "num_experts", "num_local_experts"),
     *("add_bias_linear", "add_qkv_bias", "alibi", "attention_bias", "attention_types", "attn_config", "bias"),
     *("clip_qkv", "do_layer_norm_before", "enable_bias", "expansion_ratio", "head_dim", "kv_channels"),
     *("layer_norm_elementwise_affine", "learned_pos_emb", "mlp_bias", "multi_query", "multi_query_attention"),
@@ -26,15 +27,21 @@ KEPT = (
 )
 
 
+WRAPPED = ("text_config", "llm_config", "language_config")
+
+
 def language_model(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part of a config.json that describes the language model: its `text_config` where the file wraps one model of
     text and another of images or sound, else the whole."""
-    inner = values.get("text_config")
-    if inner is None:
-        return values
-    if not isinstance(inner, Mapping):
-        raise DataError("config.json: text_config: expected a section")
-    return {**inner, "architectures": inner.get("architectures")}
+    for name in WRAPPED:
+        inner = values.get(name)
+        if inner is None:
+            continue
+        if not isinstance(inner, Mapping):
+            raise DataError(f"config.json: {name}: expected a section")
+        outer = {key: values[key] for key in ("tie_word_embeddings", "is_encoder_decoder") if key in values}
+        return {**outer, **inner, "architectures": inner.get("architectures")}
+    return values
 
 
 def class_of(values: Mapping[str, Any], named: str = "") -> str:
@@ -53,17 +60,24 @@ def class_of(values: Mapping[str, Any], named: str = "") -> str:
     if by_type == "MptConfig" and _llm_foundry(config):
         by_type = "custom:MPTConfig"
     by_name = _class_of_architectures(config)
-    for source, found in ((f"model_type {kind}", by_type), (f"architectures {config.raw('architectures')}", by_name)):
+    named_in_file = (f"model_type {kind}", by_type), (f"architectures {config.raw('architectures')}", by_name)
+    for source, found in named_in_file:
         if named and found and found != named:
             raise DataError(f"--config-class {named}: the file's {source} says {found}")
-    if named and kind and by_type is None:
+    if by_type and by_name and by_type != by_name:
+        raise DataError(f"config.json: {named_in_file[0][0]} and {named_in_file[1][0]} are different classes")
+    unknown = f"model_type {kind!r}" if kind and by_type is None else ""
+    if not kind and by_name is None and config.has("architectures"):
+        unknown = f"architectures {config.raw('architectures')}"
+    if unknown and named:
         raise DataError(
-            f"--config-class {named}: the file's model_type {kind!r} is another class, whose norms, biases and "
-            f"positions are not {named}'s; known types: {', '.join(sorted(CLASS_OF_TYPE))}"
+            f"--config-class {named}: the file's {unknown} is another class, whose norms, biases and positions are not "
+            f"{named}'s; known types: {', '.join(sorted(CLASS_OF_TYPE))}"
         )
-    found = by_type or by_name or named
+    found = by_type or ("" if unknown else by_name or named)
     if not found:
-        raise DataError(f"config.json: model_type {kind!r} is not known; known: {', '.join(sorted(CLASS_OF_TYPE))}")
+        unknown = unknown or "model_type ''"
+        raise DataError(f"config.json: {unknown} is not known; known: {', '.join(sorted(CLASS_OF_TYPE))}")
     return found
 
 
@@ -82,18 +96,19 @@ def architecture_columns(values: Mapping[str, Any], config_class: str, context: 
     d, heads = config.size(*WIDTH), config.size(*HEADS)
     if d % heads and not config.has("head_dim", "kv_channels"):
         raise DataError(f"config.json: a width of {d} is not a multiple of {heads} heads, and head_dim is not given")
+    _refuse_unstated(config, about, config_class)
     longest = _longest_context(config, context)
     raw = config.word(*ACTIVATION, default=about.act)
     biases = about.biases(config)
     columns: dict[str, Any] = {
         "config_class": config_class,
-        "config_json": _kept(values),
+        "config_json": "",
         "n_layers": config.size(*LAYERS),
         "d_model": d,
         "n_heads": heads,
         "n_kv_heads": _kv_heads(config, config_class, heads),
         "head_dim": head_dim(config),
-        "d_ff": about.inner(config) or config.size(*INNER, default=int(d * config.number("expansion_ratio", 4))),
+        "d_ff": about.inner(config) or config.size(*INNER, default=_usual_width(config, about, d)),
         "vocab_size": config.size(*VOCABULARY),
         "tied_embeddings": config.flag("tie_word_embeddings", default=about.tied),
         "layer_norm_type": about.norm,
@@ -107,16 +122,32 @@ def architecture_columns(values: Mapping[str, Any], config_class: str, context: 
         "sequence_length": context or longest,
         "context_final": longest,
     }
-    columns |= _attention(config, columns)
+    columns |= {"config_json": _kept(values), **_attention(config, columns)}
     total, inner = count_params(recorded_architecture(columns))
     return {**columns, "total_params": total, "non_embedding_params": inner}
 
 
 def _kept(values: Mapping[str, Any]) -> str:
+    kept = {name: values[name] for name in KEPT if name in values}
     try:
-        return json.dumps({name: values[name] for name in KEPT if name in values}, separators=(",", ":"))
+        return json.dumps(kept, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        raise DataError("config.json: a number of thousands of digits; expected sizes of a model") from None
+        raise DataError(
+            "config.json: a number of thousands of digits, or none (NaN); expected a model's sizes"
+        ) from None
+
+
+def _usual_width(config: Config, about: ConfigClass, d: int) -> int | None:
+    """The feed-forward width of a class that has a usual one; None where it must be given."""
+    return int(d * config.number("expansion_ratio", 4)) if about.four_times_wide else None
+
+
+def _refuse_unstated(config: Config, about: ConfigClass, config_class: str) -> None:
+    """Raise DataError where the file leaves out what its class would fill in with a default of its own."""
+    names = {"head_dim": ("head_dim",), "kv_heads": KV_HEADS}
+    for what in about.stated:
+        if not config.has(*names[what]):
+            raise DataError(f"config.json: {names[what][0]} is not given, and {config_class} has a default of its own")
 
 
 def assumed_tying(values: Mapping[str, Any], columns: Mapping[str, Any]) -> int | None:
@@ -135,7 +166,10 @@ def check_context(values: Mapping[str, Any], context: int | None, siblings: Iter
     longest = config.raw(*CONTEXT)
     if context is not None or longest is None:
         return
-    original = config.section("rope_scaling", "rope_parameters").raw("original_max_position_embeddings")
+    scaling = config.section("rope_scaling", "rope_parameters")
+    nested = [Config(part) for part in scaling.values.values() if isinstance(part, Mapping)]  # by kind of layer
+    lengths = [part.raw("original_max_position_embeddings") for part in (scaling, *nested)]
+    original = next((length for length in lengths if length is not None), None)
     original = original or config.raw("original_max_position_embeddings")
     known = sorted(set(siblings))
     if original is not None and original != longest:
@@ -152,28 +186,32 @@ def check_context(values: Mapping[str, Any], context: int | None, siblings: Iter
 
 def _refuse_what_no_row_can_hold(config: Config, kind: str) -> None:
     """Models that are no single dense decoder, in those words."""
-    experts = [name for name in EXPERTS if isinstance(config.raw(name), int) and config.raw(name) > 1]
+    experts = [name for name in EXPERTS if config.raw(name) not in (None, 0, 1, False)]
     reason = REFUSED.get(kind, "")
     if experts and not reason:
-        reason = f"a mixture of experts ({experts[0]}: {config.raw(experts[0])}), not a dense model"
+        reason = f"a mixture of experts ({experts[0]}: {str(config.raw(experts[0]))[:40]}), not a dense model"
     if config.flag("is_encoder_decoder") and not reason:
         reason = "an encoder-decoder model"
+    reason = reason or next((REFUSED[stem] for stem in _stems(config) if stem in REFUSED), "")
     if reason:
         raise DataError(f"config.json: model_type {kind!r} is {reason}; only dense decoders are recorded")
 
 
-def _class_of_architectures(config: Config) -> str | None:
-    """The class that `architectures` names (LlamaForCausalLM -> LlamaConfig); None where it names none of ours."""
+def _stems(config: Config) -> list[str]:
+    """The types that `architectures` names, spelled as `model_type` spells them (LlamaForCausalLM -> llama)."""
     listed = config.raw("architectures")
     if listed is None:
-        return None
+        return []
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise DataError("config.json: architectures: expected a list of names")
-    for name in listed:
-        stem = name.removesuffix("ForCausalLM").removesuffix("LMHeadModel").removesuffix("Model")
-        if f"{stem}Config" in CLASSES:
-            return f"{stem}Config"
-    return None
+    plain = {kind.replace("_", "").replace("-", "").lower(): kind for kind in (*CLASS_OF_TYPE, *REFUSED)}
+    stems = [name.split("For")[0].removesuffix("LMHeadModel").removesuffix("Model").lower() for name in listed]
+    return [plain.get(stem, stem) for stem in stems]
+
+
+def _class_of_architectures(config: Config) -> str | None:
+    """The class that `architectures` names; None where it names none of ours."""
+    return next((CLASS_OF_TYPE[stem] for stem in _stems(config) if stem in CLASS_OF_TYPE), None)
 
 
 def _llm_foundry(config: Config) -> bool:
@@ -205,9 +243,15 @@ def _attention(config: Config, columns: Mapping[str, Any]) -> dict[str, str]:
         window = config.size("window_size", default=256)
         return {"attention_variant": "local", "attention_window": f"alternating global / local {window}"}
     config_class, window = columns["config_class"], config.raw("sliding_window")
-    if window is None or not config.flag("use_sliding_window", default=config_class != "Qwen2Config"):
+    if window is None or not config.flag(
+        "use_sliding_window", default=config_class not in ("Qwen2Config", "Qwen3Config")
+    ):
         return {"attention_variant": variant, "attention_window": "full"}
     window = config.size("sliding_window")
+    kinds = config.raw("layer_types")
+    every_layer_is_full = isinstance(kinds, list) and "sliding_attention" not in kinds
+    if every_layer_is_full or config.raw("max_window_layers") == columns["n_layers"]:
+        return {"attention_variant": variant, "attention_window": "full"}
     layouts = {"Gemma2Config": "alternating local {} / global", "Gemma3TextConfig": "5 of 6 layers local {}"}
     if config_class not in layouts and window >= columns["context_final"]:
         return {"attention_variant": variant, "attention_window": "full"}
@@ -236,7 +280,7 @@ def _parallel(config: Config, about: ConfigClass) -> bool:
     for name in ("use_parallel_residual", "parallel_residual", "parallel_attn"):
         if config.has(name):
             return config.flag(name)
-    return about.parallel and "stablelm" not in about.types
+    return about.parallel
 
 
 def _activation(raw: str, gated: bool) -> str:
@@ -259,6 +303,9 @@ def _refuse_uncounted(config: Config, config_class: str) -> None:
         kind = attention.word("attn_type", default="multihead_attention")
         uncounted += [f"attn_type {kind}"] if kind != "multihead_attention" else []
         uncounted += ["kv_n_heads"] if attention.has("kv_n_heads") else []
+        uncounted += ["attn_config.rope"] if attention.flag("rope") else []
+        without = not config.flag("learned_pos_emb", default=True) and not attention.flag("alibi")
+        uncounted += ["neither learned positions nor ALiBi"] if without else []
     if config_class == "custom:BaichuanConfig" and config.size(*WIDTH) != 4096:
         uncounted += ["a width other than 4096 (the 13B has ALiBi positions, which its configuration does not say)"]
     if config_class == "custom:QWenConfig" and config.raw("no_bias") is False:

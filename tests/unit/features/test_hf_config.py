@@ -69,6 +69,15 @@ def test_the_stored_configuration_gives_the_same_columns_again() -> None:
         ({"model_type": "mixtral"}, "'mixtral' is a mixture of experts"),
         ({"num_experts": 8}, r"a mixture of experts \(num_experts: 8\), not a dense model"),
         ({"num_local_experts": 8}, "a mixture of experts"),
+        ({"num_experts": [8, 8]}, "a mixture of experts"),
+        ({"num_experts_per_tok": 2}, "a mixture of experts"),
+        ({"architectures": ["MixtralForCausalLM"]}, "a mixture of experts"),
+        ({"architectures": ["MistralForCausalLM"]}, "are different classes"),
+        ({"model_type": "foo", "architectures": ["LlamaForCausalLM"]}, "model_type 'foo' is not known"),
+        ({"intermediate_size": None}, "none of intermediate_size, ffn_dim"),
+        ({"model_type": "mistral"}, "num_key_value_heads is not given, and MistralConfig has a default of its own"),
+        ({"model_type": "gemma", "num_key_value_heads": 1}, "head_dim is not given"),
+        ({"rope_theta": float("nan")}, "or none"),
         ({"model_type": "mamba"}, "a state-space or recurrent model"),
         ({"model_type": "jamba"}, "a hybrid of attention and recurrent layers"),
         ({"model_type": "t5"}, "an encoder-decoder model"),
@@ -110,6 +119,9 @@ def test_what_cannot_be_recorded_is_refused_in_one_line(change: dict[str, object
             "LlamaConfig",
             r"architectures \['Qwen2ForCausalLM'\] says Qwen2Config",
         ),
+        ({"architectures": ["T5ForConditionalGeneration"]}, "LlamaConfig", "an encoder-decoder model"),
+        ({"architectures": ["StableLMEpochForCausalLM"]}, "LlamaConfig", "says StableLmConfig"),
+        ({"architectures": ["NobodyForCausalLM"]}, "LlamaConfig", "is another class"),
         ({}, "NoSuchConfig", "--config-class NoSuchConfig: not known"),
     ],
 )
@@ -137,6 +149,7 @@ def test_the_language_model_of_a_wrapper_is_its_text_config() -> None:
     wrapper = {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"], "text_config": LLAMA}
     assert class_of(language_model(wrapper)) == "LlamaConfig"
     assert language_model(LLAMA) == LLAMA
+    assert class_of(language_model({"model_type": "internvl", "llm_config": LLAMA})) == "LlamaConfig"
     with pytest.raises(DataError, match="text_config: expected a section"):
         language_model({"text_config": "llama"})
 
@@ -160,6 +173,9 @@ def test_a_context_that_may_be_an_extension_is_asked_for() -> None:
     newer = {**LLAMA, "max_position_embeddings": 131072, "rope_parameters": {"original_max_position_embeddings": 8192}}
     with pytest.raises(DataError, match="give --context"):
         check_context(newer, None, [])
+    by_layer = {"full_attention": {"original_max_position_embeddings": 8192}}
+    with pytest.raises(DataError, match="give --context"):
+        check_context({**newer, "rope_parameters": by_layer}, None, [])
     long = {**LLAMA, "max_position_embeddings": 131072}
     with pytest.raises(DataError, match="recorded models of the family were pretrained on 4096, 32768"):
         check_context(long, None, [32768, 4096, 4096])
