@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from features.targets import known_target, read_targets
 from foretell.errors import ConfigError
 from foretell.laws.settings import LawSettings
 from foretell.mixtures.settings import MixSettings
@@ -24,6 +23,8 @@ from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.tag_settings import TagSettings
 from models.catalogue import CATALOGUE, SELECTED
 from models.protocol import Protocol
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class Section(BaseModel):
@@ -77,7 +78,7 @@ class Fit(Section):
 
 
 class Params(Section):
-    benchmarks: Annotated[tuple[str, ...], Field(min_length=1)]
+    benchmarks: Annotated[tuple[Slug, ...], Field(min_length=1)]  # stage `tabulate` says whether they are targets
     tabulate: Tabulate
     protocol: Protocol
     select: Select
@@ -100,17 +101,6 @@ class Params(Section):
         if sorted(select.groups) != sorted(names):
             raise ValueError(f"groups: expected {' and '.join(names)}, got {', '.join(select.groups) or 'none'}")
         return select
-
-    @field_validator("benchmarks")
-    @classmethod
-    def _known(cls, slugs: tuple[str, ...]) -> tuple[str, ...]:
-        known = read_targets()
-        for slug in slugs:
-            try:
-                known_target(slug, known)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
-        return slugs
 
 
 def read_params(path: Path) -> Params:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from features.schema import RAW_TABLES
+from features.targets import known_target, read_targets
 from foretell.errors import ConfigError
 from models.registry.hashes import file_md5
 from pipelines.boundary import LOG
@@ -22,6 +23,9 @@ def reproduce() -> None:
     """Fetch the facts that are missing, run `dvc repro`, and make the store match."""
     started = time.monotonic()
     params = load_params()
+    targets = read_targets()
+    for slug in params.benchmarks:
+        known_target(slug, targets)  # before anything is run
     in_dvc = [table.path for table in RAW_TABLES.values() if table.versioned_by == "dvc"]
     missing = [str(path) for path in in_dvc if not path.is_file()]
     if missing:
