@@ -69,7 +69,7 @@ def test_a_stage_without_its_inputs_says_what_to_run(workspace: Path, run_module
 
 def test_an_unknown_benchmark_is_named(workspace: Path, run_module: Run) -> None:
     path = workspace / "params.yaml"
-    path.write_text(path.read_text().replace(f"  - {BENCHMARK}", "  - no_such_benchmark", 1))
+    path.write_text(path.read_text().replace(BENCHMARK, "no_such_benchmark", 1))
     done = run_module(workspace, "pipelines.stages.tabulate")
     assert done.returncode == 4
     assert "unknown benchmark no_such_benchmark; known: anli_0shot" in done.stderr
