@@ -26,7 +26,8 @@ def known_subtask(text: pd.DataFrame, _: pd.DataFrame, tables: Tables, besides: 
     known = set(zip(tables["subtasks"]["benchmark"], tables["subtasks"]["subtask"], strict=True))
     whole = {(benchmark, word) for benchmark, _ in known for word in besides}
     pairs = zip(text["benchmark"], text["subtask"], strict=True)
-    return _said(text, [pair not in known | whole for pair in pairs], text["benchmark"] + " / " + text["subtask"])
+    wrong = [pair not in known | whole and not pd.isna(pair[0]) and not pd.isna(pair[1]) for pair in pairs]
+    return _said(text, wrong, text["benchmark"] + " / " + text["subtask"])
 
 
 def witness_subtask(text: pd.DataFrame, numbers: pd.DataFrame, tables: Tables) -> pd.Series:
@@ -68,7 +69,7 @@ def doubted_part(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Seri
 
 def doubted_score_is_there(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Series:
     """Doubts about a model and target without any recorded score."""
-    targets = tables["targets"].set_index("slug")
+    targets = tables["targets"].drop_duplicates("slug").set_index("slug")
     measured = tables["scores"].dropna(subset=["score"])
     keys = set(zip(*(measured[name] for name in ("model_id", "benchmark", "n_shot", "metric")), strict=True))
     wrong = []
