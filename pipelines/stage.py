@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from foretell.errors import ConfigError
 from pipelines.boundary import error_boundary
 
 LOCKS = Path(".locks")
+SLUG = r"[a-z0-9][a-z0-9._-]*"
 
 
 def run_stage(main: Callable[[], None]) -> None:
@@ -36,8 +38,14 @@ def stage_lock(name: str, timeout_seconds: float = 3600) -> Iterator[None]:
         raise ConfigError(f"stage {name} has been running elsewhere for {timeout_seconds:.0f} s; end it") from None
 
 
-def argument(allowed: Sequence[str]) -> str:
-    """The stage's one command-line argument, which must be one of `allowed`."""
-    if len(sys.argv) != 2 or sys.argv[1] not in allowed:
-        raise ConfigError(f"{Path(sys.argv[0]).name} takes one of: {', '.join(allowed)}; got {sys.argv[1:]}")
-    return sys.argv[1]
+def argument(allowed: Sequence[str] | None = None) -> str:
+    """The stage's one command-line argument: one of `allowed`, or any name that can be part of a path."""
+    given = sys.argv[1:]
+    if len(given) != 1 or (given[0] not in allowed if allowed is not None else not re.fullmatch(SLUG, given[0])):
+        what = (
+            f"one of: {', '.join(allowed)}"
+            if allowed is not None
+            else "one name of lower-case letters, digits, -, . and _"
+        )
+        raise ConfigError(f"{Path(sys.argv[0]).name} takes {what}; got {given}")
+    return given[0]

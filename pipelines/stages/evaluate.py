@@ -21,8 +21,7 @@ from pipelines.tables import read_features, read_task
 
 def main() -> None:
     """Write one benchmark's errors, predictions and choices."""
-    params = load_params()
-    benchmark = argument(params.benchmarks)
+    benchmark, params = argument(), load_params()
     cfg, task = params.evaluate, read_task(benchmark)
     features = read_features(benchmark, task.view)
     problem = lightgbm_problem() if cfg.lightgbm else ""

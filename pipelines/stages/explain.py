@@ -22,8 +22,7 @@ DEPENDENCE = ("pct_code", "pct_web")
 
 def main() -> None:
     """Write one benchmark's explanations."""
-    params = load_params()
-    benchmark = argument(params.benchmarks)
+    benchmark, params = argument(), load_params()
     task, protocol = read_task(benchmark), params.protocol
     choices = pd.read_csv(ERRORS / benchmark / "choices.csv")
     explained = {e: names for e, names in read_features(benchmark, task.view).items() if e.explained}

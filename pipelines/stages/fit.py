@@ -20,8 +20,7 @@ from pipelines.tables import read_features, read_task
 
 def main() -> None:
     """Write one benchmark's predictor."""
-    params = load_params()
-    benchmark = argument(params.benchmarks)
+    benchmark, params = argument(), load_params()
     cfg, task, protocol = params.fit, read_task(benchmark), params.protocol
     features = read_features(benchmark, task.view)[CATALOGUE[cfg.predictor]]
     fitted = fit(task, features, protocol, cfg.seeds, cfg.calibration_folds)

@@ -13,8 +13,7 @@ from pipelines.stage import argument, run_stage
 
 def main() -> None:
     """Write one benchmark's nested-selection errors, or null."""
-    params = load_params()
-    benchmark = argument(params.benchmarks)
+    benchmark, params = argument(), load_params()
     errors = None
     if params.select.nested:
         from pipelines.nesting import nested_errors  # the engine is not loaded to write null

@@ -19,8 +19,7 @@ from pipelines.tables import read_task
 
 def main() -> None:
     """Write the path that each selection took."""
-    params = load_params()
-    benchmark = argument(params.benchmarks)
+    benchmark, params = argument(), load_params()
     cfg, spread, task = params.select, params.parallel, read_task(benchmark)
     choices = {}
     for selection, groups in cfg.groups.items():

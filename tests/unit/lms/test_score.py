@@ -80,7 +80,7 @@ def test_the_chain_on_two_tiny_models(tiny_records: list[Record], benchmark_data
         assert rows["score"].notna().all(), target.slug
         if target.metric == "accuracy":
             assert rows["stderr"].notna().all(), target.slug
-    merged = merge_scores(regenerated.iloc[:0][SCORES.names], regenerated)
+    merged = merge_scores(regenerated.iloc[:0].reindex(columns=SCORES.names), regenerated)
     assert len(merged.table) == len(regenerated)
     _check_items_against_rows(
         _items(_files(tmp_path, "tiny--llama")), regenerated[regenerated["model_id"] == "tiny/llama"]
