@@ -127,7 +127,7 @@ def test_the_repository_s_own_lock() -> None:
         assert facts == {path: known[path] for path in facts}  # the hashes that were validated
         return [Dataset(path, md5).name for path, md5 in facts.items()]
 
-    benchmark = ["generations", "models", "pretraining", "published_design", "scores"]
+    benchmark = ["doubts", "generations", "models", "pretraining", "published_design", "scores", "subtasks", "targets"]
     assert read(*version_stages(BENCHMARK)) == benchmark
     assert read("fit_laws") == sorted([*benchmark, "loss_points"])
     assert read("trace") == ["checkpoint_scores", "item_losses", "loss_curves"]
