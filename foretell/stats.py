@@ -153,6 +153,15 @@ def relative_improvement(reference: ArrayLike, candidate: ArrayLike) -> float:
     return 100 * (base - float(finite("candidate", candidate).mean())) / base
 
 
+def interval_score(actual: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) -> Floats:
+    """The interval score [n] of Winkler (1972) of intervals of `level` (Gneiting and Raftery 2007, eq. 43), in the unit
+    of the scores, lower is better: (high - low) + 2 / (1 - level) x the distance by which the actual score lies outside
+    of the interval. NaN where an end is NaN. Raises DataError on a level that is not between 0 and 1."""
+    y, below, above = (np.asarray(values, dtype=np.float64) for values in (actual, low, high))
+    missed = np.maximum(below - y, 0.0) + np.maximum(y - above, 0.0)
+    return np.asarray(above - below + 2.0 / (1.0 - fraction("level", level)) * missed)
+
+
 def pair_order_accuracy(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Share of pairs of models with different actual scores [n] that the predictions [n] put in the right order; a tie
     in the predictions counts half. It equals (Somers' D + 1) / 2. Raises DataError when no pair differs."""
