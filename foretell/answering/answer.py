@@ -19,7 +19,8 @@ class Answer:
     `support` is inside, edge or outside (what the training models show), decided by `support_reason` where it is not
     inside; `nearest` are the training models most like the design, closest first; `predictable` is False where the
     benchmark cannot be predicted from design better than by the median. `contributions` maps "base", "bounds" (what
-    keeping the score within what is possible added, 0 as a rule) and each feature to its part of the score.
+    keeping the score within what is possible added, 0 as a rule) and each feature to its part of the score; `words` say
+    which of them raise or lower it against the nearest models.
     """
 
     benchmark: str
@@ -34,6 +35,7 @@ class Answer:
     nearest: tuple[str, ...]
     predictable: bool
     contributions: Mapping[str, float]
+    words: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, row: pd.Series, card: Card, level: float) -> Answer:
@@ -56,7 +58,8 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
-        return asdict(self) | {"nearest": list(self.nearest), "contributions": dict(self.contributions)}
+        plain = {"nearest": list(self.nearest), "contributions": dict(self.contributions), "words": list(self.words)}
+        return asdict(self) | plain
 
     def __str__(self) -> str:
         """The answer in one line."""
@@ -70,33 +73,35 @@ class Answer:
 class Explanation:
     """What the answer to one design is made of: `score` = `base` (the mean prediction over the training models) + the
     sum of `contributions`, a table with one row per feature, the largest effect first (index: feature; columns: value,
-    unit, contribution) + `bounds` (what keeping the score within what is possible added, 0 as a rule)."""
+    unit, contribution) + `bounds` (what keeping the score within what is possible added, 0 as a rule). `words` say
+    which features raise or lower the score against the nearest models."""
 
     title: str
     score: float
     base: float
     bounds: float
     contributions: pd.DataFrame
+    words: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, row: pd.Series, given: Mapping[str, Any], card: Card) -> Explanation:
-        """The explanation in one row of `Predictor.predict`'s table, for the feature values `given`."""
+    def of(cls, answer: Answer, given: Mapping[str, Any], card: Card) -> Explanation:
+        """What `answer` is made of, for the feature values `given`."""
         rows = {
             name: {
                 "value": given[name],
                 "unit": card.encoding.feature(name).unit,
-                "contribution": float(row[f"contribution_{name}"]),
+                "contribution": answer.contributions[name],
             }
             for name in card.features
         }
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit", "contribution"])
         table.index.name = "feature"
         order = table["contribution"].abs().sort_values(ascending=False, kind="stable").index
-        base, bounds = float(row["contribution_base"]), float(row["contribution_bounds"])
-        return cls(card.title, float(row["score"]), base, bounds, table.loc[order])
+        base, bounds = answer.contributions["base"], answer.contributions["bounds"]
+        return cls(card.title, answer.score, base, bounds, table.loc[order], answer.words)
 
     def __str__(self) -> str:
-        """A line per feature."""
+        """A line per feature, then the words."""
         lines = [f"{self.title}: {self.score:.3f} = {self.base:.3f} (mean over the training models)"]
         for name, row in self.contributions.iterrows():
             value = (
@@ -105,4 +110,4 @@ class Explanation:
             lines.append(f"  {row['contribution']:+.3f}  {name} ({value})")
         if self.bounds:
             lines.append(f"  {self.bounds:+.3f}  kept within what is possible")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.words])

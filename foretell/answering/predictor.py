@@ -18,8 +18,10 @@ from ..errors import DataError
 from .answer import Answer, Explanation
 from .boosters import Booster, contributions, load_booster, predict_each, predict_rows
 from .card import Card
+from .comparison import Comparison, compare
 from .intervals import Calibration, bounded
 from .support import Support
+from .words import Parts, against_nearest, decoded
 
 Array = NDArray[np.float64]
 CARD, FINAL, TRAINING = "predictor.yaml", "final.ubj", "training.csv"
@@ -95,8 +97,7 @@ class Predictor:
         """
         if isinstance(design, pd.DataFrame):
             return self._answers(design, level)
-        row = self._answers(_as_table(design), level).iloc[0]
-        return Answer.of(row, self.card, self.card.level if level is None else level)
+        return self._answer(self.card.encoding.check_table(_as_table(design)), level)
 
     def explain(self, design: Mapping[str, Any]) -> Explanation:
         """What each feature of one design adds to its score: exact tree SHAP values (Lundberg et al. 2020), which with
@@ -106,9 +107,46 @@ class Predictor:
         Raises DataError as `predict` does.
         """
         table = self.card.encoding.check_table(_as_table(design))
-        answer = self._answers_of_checked(table, None).iloc[0]
         given = {name: table[name].iloc[0] if name in table else None for name in self.features}
-        return Explanation.of(answer, given, self.card)
+        return Explanation.of(self._answer(table, None), given, self.card)
+
+    def compare(
+        self,
+        first: Mapping[str, Any],
+        second: Mapping[str, Any],
+        level: float | None = None,
+        names: tuple[str, str] = ("the first", "the second"),
+    ) -> Comparison:
+        """Two designs side by side: both answers, the difference second - first with its own interval and the
+        probability that the second is better, and in words (with these `names`) what makes it.
+
+        The interval is that of two unseen designs; where one is a training model's, it is a little too wide. Raises
+        DataError as `predict` does.
+        """
+        return compare(self, first, second, level, names)
+
+    def encoded(self, designs: pd.DataFrame) -> Array:
+        """Checked designs as the numbers that this predictor reads [rows, features]; NaN = unknown."""
+        return self.card.encoding.matrix(self.card.encoding.check_table(designs), self.features)
+
+    def _answer(self, design: pd.DataFrame, level: float | None) -> Answer:
+        """The answer to a checked table of one row, with words."""
+        row = self._answers_of_checked(design, level).iloc[0]
+        answer = Answer.of(row, self.card, self.card.level if level is None else level)
+        return replace(answer, words=self._in_words(design, answer))
+
+    def _in_words(self, design: pd.DataFrame, answer: Answer) -> tuple[str, ...]:
+        """Why the one checked `design` is answered otherwise than its nearest training models."""
+        described = [self.card.encoding.feature(name) for name in self.features]
+        rows = self.support.rows[[self.support.model_ids.index(name) for name in answer.nearest]]
+        shares = contributions(self.final, rows)
+        nearest = [
+            Parts(name, sum(share), decoded(described, row), dict(zip((*self.features, "base"), share, strict=True)))
+            for name, row, share in zip(answer.nearest, rows, shares.tolist(), strict=True)
+        ]
+        given = {name: design[name].iloc[0] for name in self.features if name in design}
+        asked = Parts("", answer.score, given, answer.contributions)
+        return against_nearest(asked, nearest)
 
     def _answers(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
         return self._answers_of_checked(self.card.encoding.check_table(designs), level)

@@ -59,12 +59,14 @@ class Support:
         self.edge: float = float(np.quantile(own, EDGE_QUANTILE)) if several else 0.0
         self.limit: float = float(own.max()) if several else 0.0
 
-    def distances(self, queries: Array) -> Array:
-        """Distances [q, n] of encoded queries [q, features] to the training models; NaN = unknown."""
-        total = np.zeros((len(queries), len(self.rows)))
+    def distances(self, queries: Array, others: Array | None = None) -> Array:
+        """Distances [q, n] of encoded queries [q, features] to the training models, or to `others` [n, features]; NaN =
+        unknown."""
+        rows = self.rows if others is None else others
+        total = np.zeros((len(queries), len(rows)))
         count = np.zeros_like(total)
         for index, feature in enumerate(self.features):
-            asked, mine = queries[:, index, None], self.rows[None, :, index]
+            asked, mine = queries[:, index, None], rows[None, :, index]
             gap = np.not_equal(asked, mine) if feature.kind == "word" else np.abs(asked - mine) / self.scale[index]
             known = ~np.isnan(asked) & ~np.isnan(mine)
             total += np.where(known, gap, 0.0)

@@ -147,7 +147,7 @@ print([name for name in ("foretell", "models", "features", *{HEAVY!r}) if name i
     assert loaded == "[]"
     sources = [FORETELL / name for name in ANSWERING_CODE]
     files = [file for source in sources for file in ([source] if source.is_file() else source.rglob("*.py"))]
-    assert sum(file.stat().st_size for file in files) < 60_000
+    assert sum(file.stat().st_size for file in files) < 90_000
 
 
 def test_version_without_a_checkout(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Two designs asked side by side: both answers, the difference of their scores with its own interval, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .answer import Answer
+from .boosters import predict_each
+from .difference import Difference, PairErrors
+from .intervals import GROUPS
+from .words import Parts, against_other, decoded
+
+if TYPE_CHECKING:
+    from .predictor import Predictor
+
+Array = NDArray[np.float64]
+SMALLEST_SPREAD = 1e-6  # of predictions that are all exact
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answers to two designs and the difference second - first; `words` say in sentences what makes it."""
+
+    first: Answer
+    second: Answer
+    difference: Difference
+    words: tuple[str, ...]
+
+    @property
+    def chance_better(self) -> float:
+        """The probability that the second design is the better one: that it scores higher, or lower where the
+        benchmark's `lower_is_better`."""
+        higher = self.difference.chance_higher
+        return 1 - higher if self.first.lower_is_better else higher
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "benchmark": self.first.benchmark,
+            "title": self.first.title,
+            "lower_is_better": self.first.lower_is_better,
+            "first": self.first.to_dict(),
+            "second": self.second.to_dict(),
+            "difference": self.difference.difference,
+            "low": self.difference.low,
+            "high": self.difference.high,
+            "level": self.difference.level,
+            "chance_higher": self.difference.chance_higher,
+            "chance_better": self.chance_better,
+            "words": list(self.words),
+        }
+
+    def __str__(self) -> str:
+        """The comparison in one line."""
+        of = self.difference
+        interval = f"{of.level:.0%} interval {of.low:+.3f} to {of.high:+.3f}"
+        scores = f"{self.second.score:.3f} against {self.first.score:.3f}"
+        return f"{self.first.title}: {of.difference:+.3f} ({scores}; {interval}; better with {self.chance_better:.0%})"
+
+
+def compare(
+    predictor: Predictor,
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    level: float | None = None,
+    names: tuple[str, str] = ("the first", "the second"),
+) -> Comparison:
+    """Both designs' answers and the difference of their scores, at `level` (default: the predictor's own).
+
+    Where one of the designs is a training model's, the predictor has seen its score, and the interval of the
+    difference, which is that of two unseen designs, is a little too wide. Raises DataError as `Predictor.predict` does.
+    """
+    answers = predictor.predict(first, level), predictor.predict(second, level)
+    encoded = predictor.encoded(pd.DataFrame([dict(first), dict(second)], dtype=object))
+    pairs, spreads = _pair_errors(predictor, predictor.support.nearest_distance(encoded))
+    difference = pairs.difference(
+        predictions=(answers[0].score, answers[1].score),
+        distance=float(predictor.support.distances(encoded[:1], encoded[1:])[0, 0]),
+        spreads=spreads,
+        bounds=predictor.card.bounds,
+        level=answers[0].level,
+    )
+    described = [predictor.card.encoding.feature(name) for name in predictor.features]
+    parts = [
+        Parts(name, answer.score, decoded(described, row), answer.contributions)
+        for name, answer, row in zip(names, answers, encoded, strict=True)
+    ]
+    return Comparison(*answers, difference, against_other(*parts))
+
+
+def _pair_errors(predictor: Predictor, distances: Array) -> tuple[PairErrors, tuple[float, float]]:
+    """The pairs of the predictor's training models, and the usual errors of two designs whose distances to the nearest
+    training model are `distances` [2]."""
+    calibration, rows = predictor.calibration, predictor.support.rows
+    error = out_of_fold_errors(predictor)
+    usual = usual_error(calibration.distance, np.abs(error), np.concatenate([calibration.distance, distances]))
+    row = np.tile(np.arange(len(rows)), len(error) // len(rows))
+    pairs = PairErrors.of(calibration.fold, row, error, usual[:-2], predictor.support.distances(rows))
+    return pairs, (float(usual[-2]), float(usual[-1]))
+
+
+def out_of_fold_errors(predictor: Predictor) -> Array:
+    """The actual - predicted score [m] of every entry of the predictor's calibration: one per kind of folds and
+    training model."""
+    fold, rows = predictor.calibration.fold, predictor.support.rows
+    actual = predictor.training["actual"].to_numpy(dtype=np.float64)
+    row = np.tile(np.arange(len(rows)), len(fold) // len(rows))
+    return actual[row] - predict_each(predictor.folds, rows)[fold, row]
+
+
+def usual_error(distance: Array, error: Array, at: Array) -> Array:
+    """The mean absolute out-of-fold `error` [m] of the third of `distance` [m] (how far each model lay from what was
+    known) that each of `at` [q] falls into: the groups that single answers' intervals are calibrated in. Never 0."""
+    edges = np.unique(np.quantile(distance, np.arange(1, GROUPS) / GROUPS))
+    edges = edges[edges > distance.min()]
+    group = np.searchsorted(edges, distance, side="right")
+    total = np.bincount(group, error, len(edges) + 1) / np.bincount(group, minlength=len(edges) + 1)
+    return np.maximum(total, SMALLEST_SPREAD)[np.searchsorted(edges, at, side="right")]
