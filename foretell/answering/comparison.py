@@ -98,20 +98,20 @@ def _pair_errors(predictor: Predictor, distances: Array) -> tuple[PairErrors, tu
     """The pairs of the predictor's training models, and the usual errors of two designs whose distances to the nearest
     training model are `distances` [2]."""
     calibration, rows = predictor.calibration, predictor.support.rows
-    error = out_of_fold_errors(predictor)
+    predicted, error = out_of_fold(predictor)
     usual = usual_error(calibration.distance, np.abs(error), np.concatenate([calibration.distance, distances]))
     row = np.tile(np.arange(len(rows)), len(error) // len(rows))
-    pairs = PairErrors.of(calibration.fold, row, error, usual[:-2], predictor.support.distances(rows))
+    pairs = PairErrors.of(calibration.fold, row, predicted, error, usual[:-2], predictor.support.distances(rows))
     return pairs, (float(usual[-2]), float(usual[-1]))
 
 
-def out_of_fold_errors(predictor: Predictor) -> Array:
-    """The actual - predicted score [m] of every entry of the predictor's calibration: one per kind of folds and
-    training model."""
+def out_of_fold(predictor: Predictor) -> tuple[Array, Array]:
+    """The predicted score [m] and the actual - predicted score [m] of every entry of the predictor's calibration: one
+    per kind of folds and training model."""
     fold, rows = predictor.calibration.fold, predictor.support.rows
-    actual = predictor.training["actual"].to_numpy(dtype=np.float64)
     row = np.tile(np.arange(len(rows)), len(fold) // len(rows))
-    return actual[row] - predict_each(predictor.folds, rows)[fold, row]
+    predicted = predict_each(predictor.folds, rows)[fold, row]
+    return predicted, predictor.training["actual"].to_numpy(dtype=np.float64)[row] - predicted
 
 
 def usual_error(distance: Array, error: Array, at: Array) -> Array:

@@ -8,6 +8,7 @@ are known and were predicted without them."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from ..errors import DataError
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 NEAR = 0.25  # the closest quarter of all pairs of training models are near each other
+MIDDLE = 2.0  # how much the pair's height counts against distance and spread: scores near chance err least
 SHARE, FEWEST, MOST = 0.1, 60, 200_000  # a tenth of the pairs, at least 60, answer; of more than MOST, every k-th
 
 
@@ -37,19 +39,29 @@ class Difference:
 @dataclass(frozen=True)
 class Pairs:
     """Pairs of training models [p]: `error` is |actual - predicted difference|, `distance` how far the two designs are
-    from each other, `spread` how large the error would be if the two predictions' errors had nothing in common."""
+    from each other, `spread` how large the error would be if the two predictions' errors had nothing in common, and
+    `middle` the mean of the two predictions."""
 
     error: Array
     distance: Array
     spread: Array
+    middle: Array
 
-    def like(self, distance: float, spread: float) -> Array:
-        """The errors [k] of the pairs most like a question with this distance and spread: those nearest in rank on
-        both together, each error scaled by the question's spread over the pair's."""
+    def like(self, distance: float, spread: float, middle: float) -> Array:
+        """The errors [k] of the pairs most like a question with this distance, spread and middle: those nearest in rank
+        on the three together, each error scaled by the question's spread over the pair's."""
         k = min(len(self.error), max(FEWEST, round(SHARE * len(self.error))))
-        apart = _ranks_apart(self.distance, distance) + _ranks_apart(self.spread, spread)
-        nearest = np.argsort(apart, kind="stable")[:k]
+        apart = np.zeros(len(self.error))
+        for (ordered, ranks), at, weight in zip(self._ranked, (distance, spread, middle), (1, 1, MIDDLE), strict=True):
+            apart += weight * np.abs(ranks - _rank(ordered, at))
+        nearest = np.argpartition(apart, k - 1)[:k]
         return self.error[nearest] * (spread / self.spread[nearest])
+
+    @cached_property
+    def _ranked(self) -> list[tuple[Array, Array]]:
+        """Distances, spreads and middles, each in order [p] and as ranks [p]."""
+        columns = (self.distance, self.spread, self.middle)
+        return [(ordered := np.sort(column), _rank(ordered, column)) for column in columns]
 
 
 @dataclass(frozen=True)
@@ -69,20 +81,23 @@ class PairErrors:
     limit: float
 
     @classmethod
-    def of(cls, fold: Indices, row: Indices, error: Array, spread: Array, between: Array) -> PairErrors:
+    def of(
+        cls, fold: Indices, row: Indices, predicted: Array, error: Array, spread: Array, between: Array
+    ) -> PairErrors:
         """From out-of-fold errors, one entry per kind of folds and training model [m]: `fold` is the number of the
-        booster that left the model out, `row` the model's position, `error` its actual - predicted score, `spread` how
-        large an error is usual for it; `between` [n, n] are the distances between the training models.
+        booster that left the model out, `row` the model's position, `predicted` its score by that booster, `error` the
+        actual - predicted score, `spread` how large an error is usual for it; `between` [n, n] are the distances
+        between the training models.
 
         Raises DataError when the arrays differ in length, a value is not finite, a spread is not above 0, or no two
         training models make a pair.
         """
-        columns = {"fold": fold, "row": row, "error": error, "spread": spread}
+        columns = {"fold": fold, "row": row, "predicted": predicted, "error": error, "spread": spread}
         if len({column.shape for column in columns.values()}) > 1 or fold.ndim != 1:
             shapes = ", ".join(f"{name} {column.shape}" for name, column in columns.items())
             raise DataError(f"pairs of training models: {shapes}; expected one value per out-of-fold error in each")
-        if not (np.isfinite(error).all() and np.isfinite(spread).all() and (spread > 0).all()):
-            raise DataError("pairs of training models: errors must be finite, and spreads finite and above 0")
+        if not (np.isfinite([predicted, error, spread]).all() and (spread > 0).all()):
+            raise DataError("pairs of training models: scores and errors must be finite, and spreads above 0")
         first, second = np.triu_indices(len(fold), 1)
         distance = between[row[first], row[second]]
         limit = float(np.quantile(between[np.triu_indices(len(between), 1)], NEAR)) if len(between) > 1 else 0.0
@@ -94,7 +109,8 @@ class PairErrors:
             which = np.flatnonzero(chosen)
             which = which[:: len(which) // MOST + 1]
             i, j = first[which], second[which]
-            return Pairs(np.abs(error[j] - error[i]), distance[which], np.hypot(spread[i], spread[j]))
+            middle = (predicted[i] + predicted[j]) / 2
+            return Pairs(np.abs(error[j] - error[i]), distance[which], np.hypot(spread[i], spread[j]), middle)
 
         if not (near.any() or far.any()):
             raise DataError("pairs of training models: no two models whose difference was predicted without them")
@@ -119,7 +135,8 @@ class PairErrors:
         """
         if not 0 < level < 1:
             raise DataError(f"interval level {level} is not between 0 and 1")
-        errors = (self.near if distance <= self.limit else self.far).like(distance, float(np.hypot(*spreads)))
+        pairs = self.near if distance <= self.limit else self.far
+        errors = pairs.like(distance, float(np.hypot(*spreads)), sum(predictions) / 2)
         difference, widest = predictions[1] - predictions[0], bounds[1] - bounds[0]
         half = float(np.quantile(errors, level, method="higher"))
         return Difference(
@@ -132,12 +149,7 @@ class PairErrors:
         )
 
 
-def _ranks_apart(values: Array, at: float) -> Array:
-    """The share of `values` [p] that lies between each of them and `at`, ties counted half."""
-    ordered = np.sort(values)
-
-    def rank(value: Array | float) -> Array:
-        below, through = np.searchsorted(ordered, value, "left"), np.searchsorted(ordered, value, "right")
-        return np.asarray((below + through) / (2 * len(ordered)))
-
-    return np.abs(rank(values) - rank(at))
+def _rank(ordered: Array, values: Array | float) -> Array:
+    """Where `values` stand among `ordered` [p], from 0 to 1, ties counted half."""
+    below, through = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
+    return np.asarray((below + through) / (2 * len(ordered)))

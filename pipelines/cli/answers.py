@@ -28,6 +28,20 @@ NOT_PREDICTABLE = "not predictable from design"
 
 
 @dataclass(frozen=True)
+class RegisteredPredictor:
+    """A predictor, the group of its target, its registered version and the alias it was found by."""
+
+    predictor: Predictor
+    group: str
+    version: str
+    alias: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Who answers, as plain values for JSON."""
+        return {"group": self.group, "version": self.version, "alias": self.alias}
+
+
+@dataclass(frozen=True)
 class RegisteredAnswer:
     """An answer, the group of its target, the registered version that gave it and the alias it was found by."""
 
@@ -44,11 +58,18 @@ class RegisteredAnswer:
 def answers(
     design: Mapping[str, Any], benchmarks: Sequence[str], groups: Sequence[str], level: float | None
 ) -> list[RegisteredAnswer]:
-    """The answer of each benchmark's champion, or else of its candidate: of `benchmarks` and of those of `groups` that
-    params.yaml names (default: every one that it names).
+    """The answer of every one of `registered_predictors`. Raises as it does, and DataError for a wrong design."""
+    return [
+        RegisteredAnswer(by.predictor.predict(design, level), by.group, by.version, by.alias)
+        for by in registered_predictors(benchmarks, groups)
+    ]
 
-    Raises ConfigError for an unknown benchmark or group, DataError for a wrong design, TrackingError when nothing is
-    registered.
+
+def registered_predictors(benchmarks: Sequence[str], groups: Sequence[str]) -> list[RegisteredPredictor]:
+    """Each benchmark's champion, or else its candidate: of `benchmarks` and of those of `groups` that params.yaml names
+    (default: every one that it names).
+
+    Raises ConfigError for an unknown benchmark or group, TrackingError when nothing is registered.
     """
     known = read_targets()
     for name in benchmarks:
@@ -56,20 +77,21 @@ def answers(
     predicted = load_params().benchmarks  # raises outside a workspace, before a store is made
     grouped = [slug for slug in in_group(known, groups) if slug in predicted]
     slugs = list(dict.fromkeys([*benchmarks, *grouped])) or list(predicted)
-    store, answered = Store(), []
+    store, found = Store(), []
     for slug in slugs:
         registered = answering_version(store, slug)
         if registered is not None:
-            answer = Predictor.load(store.download(registered.version)).predict(design, level)
-            answered.append(RegisteredAnswer(answer, known[slug].group, registered.number, registered.aliases[0]))
-    if not answered:
+            predictor = Predictor.load(store.download(registered.version))
+            found.append(RegisteredPredictor(predictor, known[slug].group, registered.number, registered.aliases[0]))
+    if not found:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
-    return answered
+    return found
 
 
-def print_answers(answered: Sequence[RegisteredAnswer]) -> None:
+def print_answers(answered: Sequence[RegisteredAnswer], explain: bool = False) -> None:
     """A table that fits 80 columns (benchmark, score, interval, support), by groups; below it why an answer is not
-    inside of what the models show, and the nearest known models."""
+    inside of what the models show, and the nearest known models; with `explain`, or of one benchmark, what raises and
+    lowers the score."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     level = f"{answered[0].answer.level:.0%} interval"
     for heading, justify in (("benchmark", "left"), ("score", "right"), (level, "right"), ("support", "left")):
@@ -82,10 +104,19 @@ def print_answers(answered: Sequence[RegisteredAnswer]) -> None:
             mark = "" if answer.predictable else " (*)"
             interval = f"{answer.low:.3f} to {answer.high:.3f}"
             table.add_row(answer.title, f"{answer.score:.3f}", interval, f"{answer.support}{mark}")
-    console = _console()
-    console.print(table)
+    screen = console()
+    screen.print(table)
     for line in _remarks(answered):
-        console.print(line, highlight=False)
+        screen.print(line, highlight=False)
+    for registered in answered if explain or len(answered) == 1 else ():
+        print_words(screen, registered.answer.title, registered.answer.words)
+
+
+def print_words(screen: Console, title: str, words: Sequence[str]) -> None:
+    """The sentences on one target, below its title."""
+    screen.print(f"\n[bold]{title}[/bold]")
+    for sentence in words:
+        screen.print(f"  {sentence}", highlight=False, soft_wrap=True)
 
 
 def _remarks(answered: Sequence[RegisteredAnswer]) -> list[str]:
@@ -108,9 +139,14 @@ def _remarks(answered: Sequence[RegisteredAnswer]) -> list[str]:
     shown = [name if len(answers) == 1 else f"{name} ({count})" for name, count in nearest.most_common(5)]
     where = "" if len(answers) == 1 else " (on how many benchmarks)"
     lines.append(f"Nearest known models{where}: {', '.join(shown)}.")
-    by = Counter(f"{registered.alias} v{registered.version}" for registered in answered)
-    lines.append(f"Answered by {', '.join(f'{name} ({count})' for name, count in by.most_common())}.")
+    lines.append(answered_by(answered))
     return lines
+
+
+def answered_by(registered: Sequence[RegisteredAnswer | RegisteredPredictor]) -> str:
+    """Which versions answered, and on how many benchmarks."""
+    by = Counter(f"{version.alias} v{version.version}" for version in registered)
+    return f"Answered by {', '.join(f'{name} ({count})' for name, count in by.most_common())}."
 
 
 def print_status() -> None:
@@ -137,11 +173,11 @@ def print_status() -> None:
                 "" if metrics.get("predictable", 1.0) > 0 else NOT_PREDICTABLE,
             )
             title = ""
-    console = _console()
-    console.print(f"store: {store.uri}", soft_wrap=True, highlight=False)
-    console.print(table)
+    screen = console()
+    screen.print(f"store: {store.uri}", soft_wrap=True, highlight=False)
+    screen.print(table)
     for line in [*_language_models(params), doubts_line()]:
-        console.print(line, soft_wrap=True, highlight=False)
+        screen.print(line, soft_wrap=True, highlight=False)
 
 
 def _language_models(params: Params) -> list[str]:
@@ -159,6 +195,7 @@ def _language_models(params: Params) -> list[str]:
     return lines
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or 160 columns where there is none."""
+    screen = Console()
+    return screen if screen.is_terminal else Console(width=160)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -60,6 +61,18 @@ def predict(
         typer.Option(help="only this group: paper, leaderboard_v1, leaderboard_v2, more (repeatable)"),
     ] = None,
     level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="A B",
+            help="two designs side by side, each a config.json, a file with one design (CSV, YAML, JSON) or the name "
+            "of a known model; the options above then hold for both",
+        ),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw the answers (.png, .svg or .pdf)")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="say what raises and lowers each score, against the nearest known models")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,
 ) -> None:
     """Predict scores from a design. What is left out counts as unknown."""
@@ -84,14 +97,42 @@ def predict(
         "sequence_length": context,
         "batch_tokens_millions": None if batch_tokens is None else batch_tokens / 1e6,
     }
+    given = {name: value for name, value in query.items() if value is not None}
+    if plot is not None:
+        from pipelines.cli.answer_figure import check_plot
+
+        check_plot(plot)
+    if compare is not None:
+        from pipelines.cli.answers import registered_predictors
+        from pipelines.cli.compare_designs import compare_designs, print_comparisons, read_design
+
+        first, second = (read_design(source).with_given(given) for source in compare)
+        compared = compare_designs(registered_predictors(benchmark or [], group or []), first, second, level)
+        if as_json:
+            print(json.dumps([target.to_dict() for target in compared], indent=1))
+        else:
+            print_comparisons(compared, first, second, explain)
+        if plot is not None:
+            from pipelines.cli.answer_figure import draw_comparisons, write_plot
+
+            groups = [target.by.group for target in compared]
+            write_plot(
+                plot, draw_comparisons([target.comparison for target in compared], groups, (first.name, second.name))
+            )
+        return
     from pipelines.cli.answers import answers, print_answers
 
-    design = {name: value for name, value in query.items() if value is not None}
-    registered = answers(design, benchmark or [], group or [], level)
+    registered = answers(given, benchmark or [], group or [], level)
     if as_json:
         print(json.dumps([answer.to_dict() for answer in registered], indent=1))
     else:
-        print_answers(registered)
+        print_answers(registered, explain)
+    if plot is not None:
+        from pipelines.cli.answer_figure import draw_answers, write_plot
+
+        write_plot(
+            plot, draw_answers([answer.answer for answer in registered], [answer.group for answer in registered])
+        )
 
 
 @app.command()

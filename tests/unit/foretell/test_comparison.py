@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from registered import DESIGN, save_predictor
 
-from foretell.answering.comparison import out_of_fold_errors, usual_error
+from foretell.answering.comparison import out_of_fold, usual_error
 from foretell.answering.predictor import Predictor
 from foretell.errors import DataError
 from models.task import Task
@@ -92,6 +92,6 @@ def test_the_usual_error_is_the_mean_of_the_third_that_a_distance_falls_into() -
     assert usual_error(np.zeros(4), np.zeros(4), np.array([0.3]))[0] > 0
 
 
-def test_out_of_fold_errors_are_those_of_the_stored_residuals(predictor: Predictor) -> None:
+def test_out_of_fold_are_those_of_the_stored_residuals(predictor: Predictor) -> None:
     """The errors that pairs are made of are the calibration's own, with their signs."""
-    np.testing.assert_allclose(np.abs(out_of_fold_errors(predictor)), predictor.calibration.residual, atol=1e-6)
+    np.testing.assert_allclose(np.abs(out_of_fold(predictor)[1]), predictor.calibration.residual, atol=1e-6)

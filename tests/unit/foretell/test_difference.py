@@ -15,7 +15,7 @@ WIDE = (0.0, 1.0)
 
 def pair_errors(errors: list[float], apart: float = 1.0) -> PairErrors:
     """Pairs that are all `apart` from each other, with these errors and a spread of 1."""
-    pairs = Pairs(np.array(errors), np.full(len(errors), apart), np.ones(len(errors)))
+    pairs = Pairs(np.array(errors), np.full(len(errors), apart), np.ones(len(errors)), np.full(len(errors), 0.5))
     return PairErrors(pairs, pairs, limit=apart)
 
 
@@ -30,7 +30,7 @@ def test_near_pairs_share_a_booster_and_far_ones_need_not() -> None:
     between = np.array([[0, 0.1, 0.8, 0.9], [0.1, 0, 0.7, 0.9], [0.8, 0.7, 0, 0.5], [0.9, 0.9, 0.5, 0]])
     fold, row = np.array([0, 1, 0, 1, 2, 2, 3, 3]), np.array([0, 1, 2, 3] * 2)
     error = np.array([0.5, -0.5, 0.1, 0.2, 0.05, 0.02, 0.1, 0.3])
-    pairs = PairErrors.of(fold, row, error, np.ones(8), between)
+    pairs = PairErrors.of(fold, row, np.full(8, 0.5), error, np.ones(8), between)
     assert 0.5 < pairs.limit < 0.7
     # boosters 2 and 3 left two each out; booster 0 knew model 1 when it answered for 0, and 1 knew 0: 1.0 is no pair
     np.testing.assert_allclose(pairs.near.error, [0.03, 0.2])
@@ -71,10 +71,12 @@ def test_a_larger_usual_error_widens_the_interval() -> None:
     assert far.high - far.low == pytest.approx(2 * (near.high - near.low))
 
 
-def test_pairs_at_the_questions_distance_answer() -> None:
-    distance = np.linspace(0, 1, 1000)
-    pairs = Pairs(distance.copy(), distance, np.ones(1000))  # an error as large as the distance
-    used = pairs.like(0.3, 1.0)
+@pytest.mark.parametrize("shown", ["distance", "spread", "middle"])
+def test_pairs_most_like_the_question_answer(shown: str) -> None:
+    n, at = 1000, np.linspace(0.001, 1, 1000)
+    columns = {name: at if name == shown else np.ones(n) for name in ("distance", "spread", "middle")}
+    pairs = Pairs(error=columns["spread"] * at, **columns)
+    used = pairs.like(**(dict.fromkeys(columns, 1.0) | {shown: 0.3})) / (0.3 if shown == "spread" else 1)
     assert len(used) == 100
     assert (used.min(), used.max()) == pytest.approx((0.25, 0.35), abs=0.002)
 
@@ -84,12 +86,15 @@ def test_pairs_at_the_questions_distance_answer() -> None:
     [
         ({"error": np.zeros(3)}, r"error \(3,\)"),
         ({"error": np.array([0.1, np.nan])}, "errors must be finite"),
-        ({"spread": np.array([0.1, 0.0])}, "spreads finite and above 0"),
+        ({"predicted": np.array([0.1, np.inf])}, "scores and errors must be finite"),
+        ({"spread": np.array([0.1, 0.0])}, "spreads above 0"),
         ({"row": np.array([0, 0])}, "no two models"),
     ],
 )
 def test_what_makes_no_pairs_is_refused(change: dict[str, np.ndarray], said: str) -> None:
-    plain = {"fold": np.array([0, 0]), "row": np.array([0, 1]), "error": np.zeros(2), "spread": np.ones(2)}
+    plain = {"fold": np.array([0, 0]), "row": np.array([0, 1])} | {
+        name: np.ones(2) for name in ("predicted", "error", "spread")
+    }
     with pytest.raises(DataError, match=said):
         PairErrors.of(**(plain | change), between=np.array([[0, 0.5], [0.5, 0]]))
 
@@ -123,18 +128,19 @@ class Table:
 
     def pair_errors(self, known: np.ndarray, new: np.ndarray) -> tuple[PairErrors, np.ndarray]:
         """The pairs of the `known` rows, and the usual errors of the `new` ones."""
-        fold, row, error, distance = [], [], [], []
+        fold, row, predicted, error, distance = [], [], [], [], []
         for folds in calibration_folds(list(self.family[known]), 10):
             for part in range(folds.max() + 1):
                 out, rest = known[folds == part], known[folds != part]
                 fold.append(np.full(len(out), len(fold)))
                 row.append(np.flatnonzero(folds == part))
-                error.append(self.y[out] - self.predict(rest, out))
+                predicted.append(self.predict(rest, out))
+                error.append(self.y[out] - predicted[-1])
                 distance.append(self.distances(out, rest).min(axis=1))
-        fold, row, error, distance = map(np.concatenate, (fold, row, error, distance))
+        fold, row, predicted, error, distance = map(np.concatenate, (fold, row, predicted, error, distance))
         spread = usual_error(distance, np.abs(error), distance)
         spreads = usual_error(distance, np.abs(error), self.distances(new, known).min(axis=1))
-        return PairErrors.of(fold, row, error, spread, self.distances(known, known)), spreads
+        return PairErrors.of(fold, row, predicted, error, spread, self.distances(known, known)), spreads
 
 
 def test_ninety_percent_of_held_out_pairs_lie_in_their_interval() -> None:

@@ -28,7 +28,7 @@ def answer(slug: str, **changes: object) -> RegisteredAnswer:
 
 
 def test_all_targets_fit_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.cli.answers._console", lambda: Console(width=80))
+    monkeypatch.setattr("pipelines.cli.answers.console", lambda: Console(width=80))
     print_answers([answer(slug) for slug in TARGETS])
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 80
