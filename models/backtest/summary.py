@@ -164,10 +164,9 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     whole = whole.assign(held=whole["coverage"] * whole["n"], with_interval=with_interval)
     by_predictor = whole.groupby(["scheme", "predictor"], sort=False)
     result = by_predictor[FIGURES].mean()
-    result.insert(0, "n_targets", by_predictor.size())
-    result.insert(1, "n", by_predictor["n"].sum())
     result["coverage"] = by_predictor["held"].sum() / by_predictor["with_interval"].sum()
-    result.insert(result.columns.get_loc("coverage") + 1, "coverage_lowest", by_predictor["coverage"].min())
+    result["coverage_lowest"] = by_predictor["coverage"].min()
+    result["n_targets"], result["n"] = by_predictor.size(), by_predictor["n"].sum()
     return result.reset_index().sort_values(["scheme", "predictor"], key=_rank, ignore_index=True)
 
 
