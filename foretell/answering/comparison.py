@@ -78,11 +78,11 @@ def compare(
     """
     answers = predictor.predict(first, level), predictor.predict(second, level)
     encoded = predictor.encoded(pd.DataFrame([dict(first), dict(second)], dtype=object))
-    pairs, spreads = _pair_errors(predictor, predictor.support.nearest_distance(encoded))
+    pairs, spreads = pair_errors(predictor, predictor.support.nearest_distance(encoded))
     difference = pairs.difference(
         predictions=(answers[0].score, answers[1].score),
         distance=float(predictor.support.distances(encoded[:1], encoded[1:])[0, 0]),
-        spreads=spreads,
+        spreads=(float(spreads[0]), float(spreads[1])),
         bounds=predictor.card.bounds,
         level=answers[0].level,
     )
@@ -94,15 +94,17 @@ def compare(
     return Comparison(*answers, difference, against_other(*parts))
 
 
-def _pair_errors(predictor: Predictor, distances: Array) -> tuple[PairErrors, tuple[float, float]]:
-    """The pairs of the predictor's training models, and the usual errors of two designs whose distances to the nearest
-    training model are `distances` [2]."""
+def pair_errors(predictor: Predictor, distances: Array) -> tuple[PairErrors, Array]:
+    """The pairs of the predictor's training models, and the usual errors [q] of designs whose distances to the nearest
+    training model are `distances` [q]."""
     calibration, rows = predictor.calibration, predictor.support.rows
     predicted, error = out_of_fold(predictor)
     usual = usual_error(calibration.distance, np.abs(error), np.concatenate([calibration.distance, distances]))
     row = np.tile(np.arange(len(rows)), len(error) // len(rows))
-    pairs = PairErrors.of(calibration.fold, row, predicted, error, usual[:-2], predictor.support.distances(rows))
-    return pairs, (float(usual[-2]), float(usual[-1]))
+    pairs = PairErrors.of(
+        calibration.fold, row, predicted, error, usual[: len(error)], predictor.support.distances(rows)
+    )
+    return pairs, usual[len(error) :]
 
 
 def out_of_fold(predictor: Predictor) -> tuple[Array, Array]:

@@ -79,6 +79,7 @@ class PairErrors:
     near: Pairs
     far: Pairs
     limit: float
+    n_models: int
 
     @classmethod
     def of(
@@ -114,7 +115,7 @@ class PairErrors:
 
         if not (near.any() or far.any()):
             raise DataError("pairs of training models: no two models whose difference was predicted without them")
-        return cls(pairs(near if near.any() else far), pairs(far if far.any() else near), limit)
+        return cls(pairs(near if near.any() else far), pairs(far if far.any() else near), limit, len(between))
 
     def difference(
         self,
@@ -128,8 +129,9 @@ class PairErrors:
 
         `distance` is that between the two designs, `spreads` how large an error is usual for each, in the unit of the
         training models' spreads. With d the difference and u the errors of the pairs most like the question, the
-        interval is d -+ the `level` quantile of u, within what the `bounds` of the score allow. A pair has no order:
-        either sign of its error is as likely, so that P(second higher) = 1/2 + sign(d) share(u < |d|) / 2.
+        interval is d -+ the `level` (1 + 1/n) quantile of u, within what the `bounds` of the score allow; n models make
+        the pairs, however many these are, and (n + 1)/n is the conformal correction for their number. A pair has no
+        order: either sign of its error is as likely, so that P(second higher) = 1/2 + sign(d) share(u < |d|) / 2.
 
         Raises DataError on a level that is not between 0 and 1.
         """
@@ -138,7 +140,7 @@ class PairErrors:
         pairs = self.near if distance <= self.limit else self.far
         errors = pairs.like(distance, float(np.hypot(*spreads)), sum(predictions) / 2)
         difference, widest = predictions[1] - predictions[0], bounds[1] - bounds[0]
-        half = float(np.quantile(errors, level, method="higher"))
+        half = float(np.quantile(errors, min(1.0, level * (1 + 1 / self.n_models)), method="higher"))
         return Difference(
             difference=difference,
             low=max(difference - half, -widest),

@@ -32,7 +32,8 @@ class Parts:
 def against_nearest(asked: Parts, nearest: Sequence[Parts]) -> tuple[str, ...]:
     """Two to four sentences: how far `asked` lies from the mean prediction of the `nearest` models, and the features
     that make the difference, each with its value, the models' values, and its exact effect (its contribution - the mean
-    of the models' contributions). Empty without models."""
+    of the models' contributions). Features that they have in common, which can have an effect only through what they
+    are combined with, and small effects are added up in the last sentence. Empty without models."""
     if not nearest:
         return ()
     yardstick = float(np.mean([model.score for model in nearest]))
@@ -41,23 +42,29 @@ def against_nearest(asked: Parts, nearest: Sequence[Parts]) -> tuple[str, ...]:
     first = f"{asked.score:.3f} is {where} what is predicted for the nearest models ({yardstick:.3f}: {names})."
     mean = {name: float(np.mean([m.contributions.get(name, 0.0) for m in nearest])) for name in asked.contributions}
     shown = {}
-    for name in asked.contributions:
+    for name in _features(asked):
         others = _range([model.values.get(name) for model in nearest])
         own = shown_value(asked.values.get(name))
-        shown[name] = f"{name} {own} (nearest models: {'the same' if others == own else others})"
+        if own != others:
+            shown[name] = f"{name} {own} (nearest models: {others})"
     return (first, *_sentences(asked.contributions, mean, shown))
 
 
 def against_other(first: Parts, second: Parts) -> tuple[str, ...]:
     """Sentences on why `second` is predicted to score more or less than `first`: the features that make the difference,
-    each with both values and its exact effect."""
+    each with both values and its exact effect; those in which they do not differ are added up, as above."""
     difference = second.score - first.score
     start = f"{second.name} is predicted {_apart(difference)} {first.name}."
     shown = {}
-    for name in second.contributions:
+    for name in _features(second):
         own, other = (shown_value(side.values.get(name)) for side in (second, first))
-        shown[name] = f"{name} {own} ({f'in {first.name}: {other}' if own != other else 'in both'})"
+        if own != other:
+            shown[name] = f"{name} {own} (in {first.name}: {other})"
     return (start, *_sentences(second.contributions, first.contributions, shown))
+
+
+def _features(parts: Parts) -> list[str]:
+    return [name for name in parts.contributions if name not in ("base", "bounds")]
 
 
 def decoded(features: Sequence[Feature], row: NDArray[np.float64]) -> dict[str, Any]:
@@ -104,10 +111,10 @@ def _range(values: Sequence[Any]) -> str:
 
 
 def _sentences(own: Mapping[str, float], other: Mapping[str, float], shown: Mapping[str, str]) -> list[str]:
-    """What raises, what lowers, and the rest, so that the effects named add up to the whole difference."""
+    """What raises, what lowers, of the features in `shown`, and the rest: all effects add up to the difference."""
     effects = {name: own[name] - other.get(name, 0.0) for name in own}
     smallest = max(SMALLEST, SMALLEST_SHARE * sum(map(abs, effects.values())))
-    order = sorted((name for name in effects if name not in ("base", "bounds")), key=lambda name: -abs(effects[name]))
+    order = sorted(shown, key=lambda name: -abs(effects[name]))
     large = [name for name in order if abs(effects[name]) >= smallest]
     lines: list[str] = []
     named: set[str] = set()

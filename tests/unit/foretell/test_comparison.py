@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from registered import DESIGN, save_predictor
+from registered import DESIGN, ROOT, save_predictor
 
 from foretell.answering.comparison import out_of_fold, usual_error
 from foretell.answering.predictor import Predictor
@@ -95,3 +96,12 @@ def test_the_usual_error_is_the_mean_of_the_third_that_a_distance_falls_into() -
 def test_out_of_fold_are_those_of_the_stored_residuals(predictor: Predictor) -> None:
     """The errors that pairs are made of are the calibration's own, with their signs."""
     np.testing.assert_allclose(np.abs(out_of_fold(predictor)[1]), predictor.calibration.residual, atol=1e-6)
+
+
+def test_the_page_runs(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "compare-designs.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(compile(block, "docs/compare-designs.md", "exec"), {"predictor": predictor})
+    printed = capsys.readouterr().out
+    assert "pct_code 20 (in little code: 5)" in printed
+    assert "better with" in printed.splitlines()[-1]

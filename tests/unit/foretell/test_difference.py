@@ -13,10 +13,11 @@ from models.fitting import calibration_folds
 WIDE = (0.0, 1.0)
 
 
-def pair_errors(errors: list[float], apart: float = 1.0) -> PairErrors:
-    """Pairs that are all `apart` from each other, with these errors and a spread of 1."""
+def pair_errors(errors: list[float], apart: float = 1.0, n_models: int = 1_000_000) -> PairErrors:
+    """Pairs that are all `apart` from each other, with these errors and a spread of 1, of so many models that their
+    number matters no more."""
     pairs = Pairs(np.array(errors), np.full(len(errors), apart), np.ones(len(errors)), np.full(len(errors), 0.5))
-    return PairErrors(pairs, pairs, limit=apart)
+    return PairErrors(pairs, pairs, limit=apart, n_models=n_models)
 
 
 def ask(pairs: PairErrors, first: float, second: float, level: float = 0.5) -> tuple[float, float, float, float]:
@@ -63,6 +64,12 @@ def test_the_sign_is_a_toss_without_a_difference_and_sure_beyond_every_error() -
 def test_no_difference_is_larger_than_the_score_allows() -> None:
     _, low, high, _ = ask(pair_errors([0.9] * 5), 0.0, 0.8, 0.9)
     assert (low, high) == pytest.approx((-0.1, 1.0))
+
+
+def test_few_models_widen_the_interval() -> None:
+    errors = list(np.linspace(0, 0.1, 51))
+    few, many = (ask(pair_errors(errors, n_models=n), 0.4, 0.5, 0.9)[2] for n in (30, 1_000_000))
+    assert (few, many) == pytest.approx((0.1 + 0.094, 0.1 + 0.092))  # the 0.93 and the 0.9 quantile, the upper of two
 
 
 def test_a_larger_usual_error_widens_the_interval() -> None:

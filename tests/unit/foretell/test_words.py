@@ -37,9 +37,9 @@ def effects(words: tuple[str, ...]) -> float:
 def test_what_raises_and_what_lowers_an_answer() -> None:
     assert against_nearest(ASKED, NEAREST) == (
         "0.640 is 0.050 above what is predicted for the nearest models (0.590: family/0, family/1, family/2).",
-        "Raised by tokens_billions 2000 (nearest models: 300 to 1000): +0.060; activation swiglu (nearest models: the "
-        "same): +0.006.",
+        "Raised by tokens_billions 2000 (nearest models: 300 to 1000): +0.060.",
         "Lowered by pct_code 5 (nearest models: 12 to 30, or unknown): -0.016.",
+        "Everything else together: +0.006.",  # activation, which is the same, and d_model
     )
 
 
@@ -50,7 +50,8 @@ def test_the_effects_add_up_to_the_difference() -> None:
         sides = []
         for _ in range(4):
             contributions = {"base": 0.5, "bounds": 0.0} | dict(zip(names, rng.normal(0, 0.03, 12), strict=True))
-            sides.append(Parts("x", sum(contributions.values()), {}, contributions))
+            values = dict(zip(names, rng.integers(0, 3, 12).astype(float), strict=True))
+            sides.append(Parts("x", sum(contributions.values()), values, contributions))
         difference = sides[0].score - np.mean([side.score for side in sides[1:]])
         assert effects(against_nearest(sides[0], sides[1:])) == pytest.approx(difference, abs=0.004)  # seven roundings
         assert effects(against_other(sides[1], sides[0])) == pytest.approx(sides[0].score - sides[1].score, abs=0.004)
