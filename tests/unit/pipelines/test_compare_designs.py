@@ -10,6 +10,7 @@ import pytest
 from known_targets import TARGETS
 from registered import DESIGN, save_predictor
 from rich.console import Console
+from typer.testing import CliRunner
 
 from features.tabulate import Tables
 from foretell.answering.predictor import Predictor
@@ -17,6 +18,7 @@ from foretell.errors import DataError
 from models.task import Task
 from pipelines.cli.answers import RegisteredPredictor
 from pipelines.cli.compare_designs import Design, compare_designs, print_comparisons, read_design
+from pipelines.cli.main import app
 from pipelines.files import write_parquet
 from pipelines.paths import DESIGN_TABLE
 
@@ -162,3 +164,30 @@ def test_a_comparison_as_json_says_who_answered(registered: RegisteredPredictor)
 
 def _titled(predictor: Predictor, title: str) -> Predictor:
     return replace(predictor, card=replace(predictor.card, title=title))
+
+
+def ask(*words: str) -> str:
+    """What `foretell predict` prints, called with these words."""
+    done = CliRunner().invoke(app, ["predict", *words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_command_compares_draws_and_explains(
+    registered: RegisteredPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.cli.answers.registered_predictors", lambda benchmarks, groups: [registered] * 2)
+    files = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
+    for file, tokens in zip(files, (1000, 100), strict=True):
+        Path(file).write_text(f"total_params: 7e9\ntokens_billions: {tokens}\n")
+    figure = tmp_path / "designs.png"
+    printed = ask("--compare", *files, "--plot", str(figure), "--explain")
+    assert printed.count("(in ") == 2  # one sentence per target
+    assert figure.stat().st_size > 1000
+    assert "(in " not in ask("--compare", *files)
+    same = json.loads(ask("--compare", *files, "--tokens", "5e11", "--json"))
+    assert [target["difference"] for target in same] == [0.0, 0.0]  # the option holds for both
+    alone = ask("--params", "7e9", "--tokens", "1e12", "--explain", "--plot", str(tmp_path / "one.svg"))
+    assert alone.count("what is predicted for the nearest models") == 2
+    assert (tmp_path / "one.svg").is_file()
+    assert CliRunner().invoke(app, ["predict", "--params", "7e9", "--plot", "one.jpg"]).exit_code != 0
