@@ -14,7 +14,7 @@ from .answer import Answer
 from .boosters import predict_each
 from .difference import Difference, PairErrors
 from .intervals import GROUPS
-from .words import Parts, against_other, decoded
+from .words import Parts, against_other, decoded, shown_chance
 
 if TYPE_CHECKING:
     from .predictor import Predictor
@@ -61,7 +61,8 @@ class Comparison:
         of = self.difference
         interval = f"{of.level:.0%} interval {of.low:+.3f} to {of.high:+.3f}"
         scores = f"{self.second.score:.3f} against {self.first.score:.3f}"
-        return f"{self.first.title}: {of.difference:+.3f} ({scores}; {interval}; better with {self.chance_better:.0%})"
+        chance = shown_chance(self.chance_better)
+        return f"{self.first.title}: {of.difference:+.3f} ({scores}; {interval}; better with {chance})"
 
 
 def compare(

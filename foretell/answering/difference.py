@@ -131,7 +131,8 @@ class PairErrors:
         training models' spreads. With d the difference and u the errors of the pairs most like the question, the
         interval is d -+ the `level` (1 + 1/n) quantile of u, within what the `bounds` of the score allow; n models make
         the pairs, however many these are, and (n + 1)/n is the conformal correction for their number. A pair has no
-        order: either sign of its error is as likely, so that P(second higher) = 1/2 + sign(d) share(u < |d|) / 2.
+        order: either sign of its error is as likely, so that P(second higher) = 1/2 + sign(d) share(u < |d|) / 2, with
+        the share times n / (n + 1), as n models never make it certain.
 
         Raises DataError on a level that is not between 0 and 1.
         """
@@ -141,12 +142,13 @@ class PairErrors:
         errors = pairs.like(distance, float(np.hypot(*spreads)), sum(predictions) / 2)
         difference, widest = predictions[1] - predictions[0], bounds[1] - bounds[0]
         half = float(np.quantile(errors, min(1.0, level * (1 + 1 / self.n_models)), method="higher"))
+        smaller = float(np.mean(errors < abs(difference))) * self.n_models / (self.n_models + 1)
         return Difference(
             difference=difference,
             low=max(difference - half, -widest),
             high=min(difference + half, widest),
             level=level,
-            chance_higher=0.5 + float(np.sign(difference) * np.mean(errors < abs(difference))) / 2,
+            chance_higher=0.5 + float(np.sign(difference)) * smaller / 2,
             n_pairs=len(errors),
         )
 

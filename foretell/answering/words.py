@@ -93,6 +93,12 @@ def shown_value(value: Any) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def shown_chance(probability: float) -> str:
+    """A probability in percent; never as certain."""
+    percent = f"{probability:.0%}"
+    return {"0%": "<1%", "100%": ">99%"}.get(percent, percent)
+
+
 def _apart(difference: float) -> str:
     if abs(difference) < SMALLEST:
         return "equal to"

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from foretell.answering.answer import Answer
 from foretell.answering.comparison import Comparison
+from foretell.answering.words import shown_chance
 from foretell.errors import ConfigError
 from foretell.files import atomic
 from models.report.figures import BLUE, GREY, ORANGE
@@ -76,7 +77,7 @@ def draw_comparisons(comparisons: Sequence[Comparison], groups: Sequence[str], n
         colour = colour if sure >= SURE else GREY
         differences.plot([of.low, of.high], [row, row], color=colour, lw=1.5)
         differences.plot(of.difference, row, "o", color=colour, ms=4.5)
-        _at_the_right(differences, row, f"{winner} {sure:.0%}", QUIET if colour == GREY else colour)
+        _at_the_right(differences, row, f"{winner} {shown_chance(sure)}", QUIET if colour == GREY else colour)
     _at_the_right(differences, 0, "better", QUIET)
     level = comparisons[0].difference.level
     scores.set_xlabel(f"predicted score and {level:.0%} interval{_notes(answers)}")

@@ -20,6 +20,7 @@ from features.hf_config import architecture_columns, class_of, language_model
 from features.raw import read_raw
 from features.schema import MODELS
 from foretell.answering.comparison import Comparison
+from foretell.answering.words import shown_chance
 from foretell.errors import DataError
 from pipelines.cli.answers import RegisteredPredictor, answered_by, console, print_words
 from pipelines.files import read_parquet
@@ -175,7 +176,7 @@ def _table(compared: Sequence[Compared]) -> Table:
             comparison = target.comparison
             difference = comparison.difference
             sure = abs(comparison.chance_better - 0.5) >= SURE - 0.5
-            chance = f"{comparison.chance_better:.0%}"
+            chance = shown_chance(comparison.chance_better)
             table.add_row(
                 comparison.first.title + ("" if comparison.first.predictable else " (*)"),
                 *(f"{side.score:.3f}{_mark(side.support)}" for side in (comparison.first, comparison.second)),

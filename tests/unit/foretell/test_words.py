@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from foretell.answering.encoding import Encoding, Feature
-from foretell.answering.words import Parts, against_nearest, against_other, decoded, shown_value
+from foretell.answering.words import Parts, against_nearest, against_other, decoded, shown_chance, shown_value
 
 ASKED = Parts(
     "",
@@ -94,3 +94,8 @@ def test_an_encoded_row_is_decoded_to_what_was_asked() -> None:
     values = decoded(features, row)
     assert values.pop("total_params") == pytest.approx(7e9)
     assert values == {"pct_code": 20.0, "activation": "swiglu", "d_model": None}
+
+
+@pytest.mark.parametrize(("chance", "shown"), [(0.5, "50%"), (0.997, ">99%"), (0.003, "<1%"), (0.994, "99%")])
+def test_no_chance_is_shown_as_certain(chance: float, shown: str) -> None:
+    assert shown_chance(chance) == shown
