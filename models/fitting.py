@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 from xgboost import Booster
 
-from foretell.answering.boosters import predict_rows
+from foretell.answering.boosters import importance, predict_rows
 from foretell.answering.card import Card
+from foretell.answering.encoding import RELEASE_MONTH
 from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, bounded, coverage
 from foretell.answering.predictor import FINAL, fold_file
 from foretell.answering.support import Support
@@ -75,27 +76,34 @@ def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n
     """Choose the cell with the lowest mean error over `n_seeds` searches on all models, fit it with XGBoost."""
     columns = task.columns(features)
     cell = best_cell(task, features, protocol, n_seeds)
+    final = train_booster(columns, task.scores, cell)
+    weights = importance(final, columns)
     boosters: list[Booster] = []
     training = pd.DataFrame({"model_id": task.model_ids, "actual": task.scores})
+    if RELEASE_MONTH in task.design:
+        training[RELEASE_MONTH] = task.design[RELEASE_MONTH]
     for prefix, fold_of_row in zip(CALIBRATION_FOLDS, calibration_folds(task.families, n_folds), strict=True):
         residuals, distances = np.empty(len(task.scores)), np.empty(len(task.scores))
         for part in range(fold_of_row.max() + 1):
             out = fold_of_row == part
             booster = train_booster(columns[~out], task.scores[~out], cell)
             residuals[out] = np.abs(task.scores[out] - predict_rows(booster, columns[out]))
-            distances[out] = support_of(task, features, columns, ~out).nearest_distance(columns[out])
+            distances[out] = support_of(task, features, columns, ~out, weights).nearest_distance(columns[out])
             boosters.append(booster)
         numbered = fold_of_row + len(boosters) - fold_of_row.max() - 1
         named = {"fold": numbered, "residual": residuals, "distance": distances}
         training = training.assign(**{prefix + name: values for name, values in named.items()})
     training = training.assign(**dict(zip(features, columns.T, strict=True)))
-    return Fitted(cell, train_booster(columns, task.scores, cell), tuple(boosters), training)
+    return Fitted(cell, final, tuple(boosters), training)
 
 
-def support_of(task: Task, features: Sequence[str], columns: Array, rows: NDArray[Any]) -> Support:
-    """The region that the models in `rows` (a mask or indices) cover in encoded `columns` [n, features]."""
+def support_of(
+    task: Task, features: Sequence[str], columns: Array, rows: NDArray[Any], weights: Array | None = None
+) -> Support:
+    """The region that the models in `rows` (a mask or indices) cover in encoded `columns` [n, features], each feature
+    with its weight [features] in distances."""
     described = tuple(task.encoding.feature(name) for name in features)
-    return Support(columns[rows], described, tuple(np.array(task.model_ids)[rows]))
+    return Support(columns[rows], described, tuple(np.array(task.model_ids)[rows]), importance=weights)
 
 
 def best_cell(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int) -> Cell:
@@ -136,8 +144,11 @@ def measure_coverage(
     parts: list[tuple[Array, Array, Array]] = []
     for split, cells, scores in zip(problem.splits, nested.cell, nested.predictions, strict=True):
         for fold, cell in zip(split.outer, cells, strict=True):
-            calibration, predictions = _calibrate(task, features, problem, fold, protocol.cells[int(cell)], n_folds)
-            distances = support_of(task, features, problem.x, fold.train).nearest_distance(problem.x[fold.test])
+            chosen, known = protocol.cells[int(cell)], problem.x[fold.train]
+            weights = importance(train_booster(known, task.scores[fold.train], chosen), known)
+            calibration, predictions = _calibrate(task, features, problem, fold, chosen, n_folds, weights)
+            support = support_of(task, features, problem.x, fold.train, weights)
+            distances = support.nearest_distance(problem.x[fold.test])
             low, high = calibration.interval(predictions, distances, level)
             _, low, high = bounded(scores[fold.test], low, high, bounds)
             parts.append((task.scores[fold.test], low, high))
@@ -146,10 +157,11 @@ def measure_coverage(
 
 
 def _calibrate(
-    task: Task, features: Sequence[str], problem: Problem, fold: Fold, cell: Cell, n_folds: int
+    task: Task, features: Sequence[str], problem: Problem, fold: Fold, cell: Cell, n_folds: int, weights: Array
 ) -> tuple[Calibration, Array]:
     """Calibration inside the fold's training part: residuals and distances of its rows, and the predictions
-    [calibration folds, test rows] for the fold's test rows of the models that each leave one calibration fold out."""
+    [calibration folds, test rows] for the fold's test rows of the models that each leave one calibration fold out.
+    `weights` [features] are those of distances."""
     learner = problem.learner
     table, every = learner.prepare(problem.x), np.arange(problem.x.shape[1])
     predictions: list[Array] = []
@@ -160,7 +172,8 @@ def _calibrate(
             rows = np.concatenate([out, fold.test])
             predicted = learner.predict(table, every, task.scores, known, rows, [cell])[0].astype(np.float64)
             residuals.append(np.abs(task.scores[out] - predicted[: len(out)]))
-            distances.append(support_of(task, features, problem.x, known).nearest_distance(problem.x[out]))
+            support = support_of(task, features, problem.x, known, weights)
+            distances.append(support.nearest_distance(problem.x[out]))
             numbers.append(np.full(len(out), len(predictions)))
             predictions.append(predicted[len(out) :])
     calibration = Calibration(np.concatenate(numbers), np.concatenate(residuals), np.concatenate(distances))

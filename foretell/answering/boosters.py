@@ -38,6 +38,11 @@ def contributions(booster: Booster, columns: Array) -> Array:
     return np.asarray(booster.predict(data, pred_contribs=True), dtype=np.float64)
 
 
+def importance(booster: Booster, columns: Array) -> Array:
+    """Mean |contribution| [f] of each feature over `columns` [n, f], in score units."""
+    return np.asarray(np.abs(contributions(booster, columns)[:, :-1]).mean(axis=0))
+
+
 def load_booster(path: Path) -> Booster:
     """The booster in `path` (UBJSON). Raises DataError when it is missing or is no XGBoost model."""
     if not path.is_file():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,6 +20,9 @@ from ..errors import DataError
 
 Group = Literal["scale", "architecture", "data", "generation"]
 Kind = Literal["number", "log", "word"]
+RELEASE_MONTH = "release_month"
+"""A field of a query ("2026-03") that is no feature: it tells how far ahead of the known models a design lies."""
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
@@ -91,14 +95,18 @@ class Encoding:
 
     def check_query(self, query: Mapping[Any, Any]) -> dict[str, Any]:
         """`query` (feature name -> raw word or number, None = unknown) with numbers as floats, unknown ones left out.
+        It may also give the `release_month` as "YYYY-MM".
 
         Raises DataError naming the field and what is allowed: an unknown field or word, text for a number, a value
-        out of the feature's range, shares of domains over 100 percent together.
+        out of the feature's range, shares of domains over 100 percent together, no month.
         """
         checked: dict[str, Any] = {}
         for name, value in query.items():
-            feature = self.feature(name)
+            feature = None if name == RELEASE_MONTH else self.feature(name)
             if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+                continue
+            if feature is None:
+                checked[name] = _month(value)
                 continue
             checked[name] = self._checked_word(feature, value) if feature.kind == "word" else _number(feature, value)
         total = sum(checked[name] for name in self.shares if name in checked)
@@ -126,8 +134,9 @@ class Encoding:
         return table
 
     def _checked_column(self, name: str, cells: pd.Series) -> pd.Series:
-        feature = self.feature(name)
-        if feature.kind != "word" and pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool:
+        feature = None if name == RELEASE_MONTH else self.feature(name)
+        is_word = feature is None or feature.kind == "word"
+        if feature is not None and not is_word and pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool:
             values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
             for wrong in (np.isinf(values), values < _low(feature), values > _high(feature)):
                 if wrong.any():
@@ -142,7 +151,7 @@ class Encoding:
             if key not in known:
                 known[key] = self.check_query({name: cell}).get(name)
             out.append(known[key])
-        return pd.Series(out, index=cells.index, dtype="object" if feature.kind == "word" else "float64")
+        return pd.Series(out, index=cells.index, dtype="object" if is_word else "float64")
 
     def _checked_word(self, feature: Feature, value: Any) -> str:
         categories = [word for word in feature.words if word != self.missing_word]
@@ -172,6 +181,12 @@ class Encoding:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError when `plain` is something else."""
         features = tuple(Feature(**{**entry, "words": tuple(entry.get("words", ()))}) for entry in plain["features"])
         return cls(plain["view"], features, tuple(plain["shares"]), float(plain["shares_limit"]), plain["missing_word"])
+
+
+def _month(value: Any) -> str:
+    if not isinstance(value, str) or not MONTH.fullmatch(value):
+        raise DataError(f"{RELEASE_MONTH}: {value!r} is no month; write it as YYYY-MM, for example 2026-03")
+    return value
 
 
 def _low(feature: Feature) -> float:

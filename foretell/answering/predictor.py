@@ -16,9 +16,10 @@ from ruamel.yaml.error import YAMLError
 
 from ..errors import DataError
 from .answer import Answer, Explanation
-from .boosters import Booster, contributions, load_booster, predict_each, predict_rows
+from .boosters import Booster, contributions, importance, load_booster, predict_each, predict_rows
 from .card import Card
 from .comparison import Comparison, compare
+from .encoding import RELEASE_MONTH
 from .intervals import Calibration, bounded
 from .support import Support
 from .words import Parts, against_nearest, decoded
@@ -55,11 +56,17 @@ class Predictor:
             boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card.n_folds)))]
             rows = training[list(card.features)].to_numpy(dtype=np.float64)
             calibration = Calibration.of(training)
-            model_ids = tuple(training["model_id"].astype(str))
-            described = tuple(card.encoding.feature(name) for name in card.features)
+            support = Support(
+                rows,
+                tuple(card.encoding.feature(name) for name in card.features),
+                tuple(training["model_id"].astype(str)),
+                importance=importance(boosters[0], rows),
+                error=float(calibration.residual.mean()),
+                release_months=training.get(RELEASE_MONTH, pd.Series(dtype="object")).tolist(),
+                shares=card.encoding.shares,
+            )
         except (DataError, OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{folder}: not a whole predictor: {error}") from None
-        support = Support(rows, described, model_ids)
         return cls(card, boosters[0], tuple(boosters[1:]), training, calibration, support, str(folder))
 
     def from_origin(self, origin: str) -> Predictor:
@@ -84,8 +91,9 @@ class Predictor:
 
         A design maps feature names to raw words and numbers (`{"total_params": 7e9, "tokens_billions": 2000,
         "activation": "swiglu"}`); in a table the columns are those names. What is absent or empty is unknown; a
-        feature that this predictor does not read changes nothing. `level` is the level of the interval (default: the
-        predictor's own, 0.9).
+        feature that this predictor does not read changes nothing. `release_month` ("2026-03") says when it is or will
+        be released, which tells how new it is against the known models. `level` is the level of the interval (default:
+        the predictor's own, 0.9).
 
         Returns an Answer for one design. For a table, returns a table with its index and the columns score, low, high,
         support, support_reason, nearest, predictable, then contribution_base, contribution_bounds and
@@ -154,7 +162,7 @@ class Predictor:
     def _answers_of_checked(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
         encoded = self.card.encoding.matrix(designs, self.features)
         shares = contributions(self.final, encoded)
-        support = self.support.verdicts(encoded)
+        support = self.support.verdicts(encoded, designs.get(RELEASE_MONTH))
         low, high = self.calibration.interval(
             predict_each(self.folds, encoded), support.distance, self.card.level if level is None else level
         )
@@ -165,7 +173,7 @@ class Predictor:
             "low": low,
             "high": high,
             "support": support.verdict,
-            "support_reason": support.reason,
+            "support_reason": support.reasons,
             "nearest": [", ".join(names) for names in support.nearest],
             "predictable": self.card.predictable,
             "contribution_base": shares[:, -1],

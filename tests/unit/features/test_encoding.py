@@ -108,6 +108,24 @@ def test_unknown_cells_are_left_out_and_numbers_are_floats() -> None:
     assert isinstance(VERIFIED.check_query({"pct_code": 20})["pct_code"], float)
 
 
+def test_a_query_may_give_its_month_of_release_which_is_no_feature() -> None:
+    assert VERIFIED.check_query({"release_month": "2026-03", "pct_code": 20})["release_month"] == "2026-03"
+    assert VERIFIED.check_query({"release_month": None}) == {}
+    table = VERIFIED.check_table(pd.DataFrame({"release_month": ["2026-03", None], "pct_code": [20, 30]}))
+    assert [month if pd.notna(month) else None for month in table["release_month"]] == ["2026-03", None]
+    assert VERIFIED.matrix(table, ["pct_code"]).tolist() == [[20], [30]]
+
+
+@pytest.mark.parametrize(
+    "month", ["2026-13", "2026-00", "2026-3", "26-03", "2026-03-01", "March 2026", "", 202603, 2026.3]
+)
+def test_what_is_no_month_is_refused(month: object) -> None:
+    with pytest.raises(DataError, match=r"release_month: .*YYYY-MM"):
+        VERIFIED.check_query({"release_month": month})
+    with pytest.raises(DataError, match=r"release_month: .*YYYY-MM"):
+        VERIFIED.check_table(pd.DataFrame({"release_month": [month]}))
+
+
 def test_rounded_shares_may_pass_100_by_a_little() -> None:
     assert VERIFIED.check_query({"pct_web": 70.2, "pct_code": 30.2})
     with pytest.raises(DataError, match=r"100\.6 percent"):

@@ -9,8 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 from xgboost import XGBRegressor
 
-from foretell.answering.boosters import contributions, load_booster, predict_rows
+from foretell.answering.boosters import contributions, importance, load_booster, predict_rows
 from foretell.answering.predictor import Predictor, fold_file
+from foretell.answering.support import Support
 from foretell.engine import Cell
 from foretell.errors import DataError
 from models.boosters import train_booster
@@ -156,12 +157,47 @@ def test_a_training_model_is_its_own_nearest(predictor: Predictor, small_task: T
     answer = predictor.predict(queries)
     for position in range(len(queries)):
         row = small_task.columns(FEATURES)[position]
-        verdict = predictor.support.verdict(row)
-        assert verdict.nearest[0][1] == 0.0
+        assert predictor.support.verdicts(row[None]).distance == 0.0
     assert set(answer["support"]) <= {"inside", "edge", "outside"}
     far = predictor.predict(pd.DataFrame({"total_params": [1.9e12], "tokens_billions": [49_000.0]}))
     assert far.loc[0, "support"] == "outside"
-    assert far.loc[0, "support_reason"] == "total_params is above every training model"
+    assert "times the largest known" in far.loc[0, "support_reason"]
+
+
+def test_the_month_of_release_reaches_support(fitted: Fitted, small_task: Task, tmp_path: Path) -> None:
+    dated = fitted.training.assign(release_month=["2023-05"] * (len(fitted.training) - 1) + [None])
+    save(tmp_path, small_task, replace(fitted, training=dated))
+    predictor = Predictor.load(tmp_path)
+    design = small_task.design[list(FEATURES)].iloc[:1].assign(release_month="2025-05")
+    answer = predictor.predict(design)
+    assert answer.loc[0, "support"] == "edge"
+    assert "24 months" in answer.loc[0, "support_reason"]
+    undated = predictor.predict(design.assign(release_month=None))
+    pd.testing.assert_frame_equal(undated, predictor.predict(design.drop(columns="release_month")))
+    assert undated.loc[0, "score"] == answer.loc[0, "score"]
+    with pytest.raises(DataError, match="release_month: '2025-13'"):
+        predictor.predict(design.assign(release_month="2025-13"))
+
+
+def test_support_is_the_same_after_saving_and_loading(predictor: Predictor, fitted: Fitted, small_task: Task) -> None:
+    columns = small_task.columns(FEATURES)
+    described = tuple(small_task.encoding.feature(name) for name in FEATURES)
+    support = Support(
+        columns,
+        described,
+        small_task.model_ids,
+        importance=importance(fitted.final, columns),
+        error=float(fitted.training[["residual", "family_residual"]].to_numpy().mean()),
+        shares=small_task.encoding.shares,
+    )
+    rng = np.random.default_rng(0)
+    asked = columns + rng.normal(0, 0.1, columns.shape) * support.range
+    asked[rng.random(columns.shape) < 0.1] = np.nan
+    expected, loaded = support.verdicts(asked), predictor.support.verdicts(asked)
+    assert (loaded.verdict, loaded.reasons, loaded.nearest) == (expected.verdict, expected.reasons, expected.nearest)
+    assert set(expected.verdict) == {"inside", "edge", "outside"}
+    for name in ("distance", "spacing", "beyond", "months_ahead"):
+        np.testing.assert_allclose(getattr(loaded, name), getattr(expected, name), rtol=1e-9)
 
 
 DAMAGES = ("no card", "card is no YAML", "card without features", "no booster", "cut booster", "text as booster",
