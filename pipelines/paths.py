@@ -31,6 +31,9 @@ LAWS = REPORTS / "laws"
 TRAJECTORIES = REPORTS / "trajectories"
 MIXTURES = REPORTS / "mixtures"
 AUDIT = REPORTS / "audit"
+FORECASTS = Path("data/forecasts")
+SETTLED = FORECASTS / "settled"
+FORECAST_REPORT = REPORTS / "forecasts"
 SEQUENCE = Path("data/sequence")
 
 

@@ -35,12 +35,12 @@ SETTINGS = {
 class Connection:
     """An MLflow tracking server and registry: the one that MLFLOW_TRACKING_URI names, or a SQLite file `mlflow.db`
     with its artifacts in `mlartifacts/`, both in the repository. Raises TrackingError when it cannot be reached, and
-    when nothing is tracked there yet, unless it may `create` the store and its experiment: reading makes nothing."""
+    when nothing is tracked there yet, unless it may `create` the store and its `experiment`: reading makes nothing."""
 
-    def __init__(self, root: Path = Path(), create: bool = False):
+    def __init__(self, root: Path = Path(), create: bool = False, experiment: str = EXPERIMENT):
         for setting, value in SETTINGS.items():
             os.environ.setdefault(setting, value)
-        self.root = root.resolve()
+        self.root, self.experiment = root.resolve(), experiment
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
         self.local = self.uri.startswith("sqlite")
         if self.local:
@@ -63,16 +63,16 @@ class Connection:
             self.experiment_id = self._experiment(create)
 
     def _experiment(self, create: bool) -> str:
-        experiment = self.client.get_experiment_by_name(EXPERIMENT)
+        experiment = self.client.get_experiment_by_name(self.experiment)
         if experiment is not None:
             return str(experiment.experiment_id)
         if not create:
             raise TrackingError(f"{self.shown}: nothing of foretell is tracked there yet; {MAKE}")
         location = (self.root / "mlartifacts").as_uri() if self.local else None
         try:
-            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+            return str(self.client.create_experiment(self.experiment, artifact_location=location))
         except MlflowException:
-            experiment = self.client.get_experiment_by_name(EXPERIMENT)  # another process was first
+            experiment = self.client.get_experiment_by_name(self.experiment)  # another process was first
             if experiment is None:
                 raise
             return str(experiment.experiment_id)

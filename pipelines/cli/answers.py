@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +21,7 @@ from foretell.errors import TrackingError
 from models.registry.champions import aliased_versions, answering_version
 from models.registry.store import Store
 from pipelines.cli.doubts import doubts_line
+from pipelines.cli.screen import console
 from pipelines.params import Params, load_params
 from pipelines.paths import LINEAGE
 
@@ -29,12 +30,14 @@ NOT_PREDICTABLE = "not predictable from design"
 
 @dataclass(frozen=True)
 class RegisteredPredictor:
-    """A predictor, the group of its target, its registered version and the alias it was found by."""
+    """A predictor, the group of its target, its registered version, the alias it was found by, and the version's tags
+    (where it comes from)."""
 
     predictor: Predictor
     group: str
     version: str
     alias: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Who answers, as plain values for JSON."""
@@ -82,7 +85,8 @@ def registered_predictors(benchmarks: Sequence[str], groups: Sequence[str]) -> l
         registered = answering_version(store, slug)
         if registered is not None:
             predictor = Predictor.load(store.download(registered.version))
-            found.append(RegisteredPredictor(predictor, known[slug].group, registered.number, registered.aliases[0]))
+            about = known[slug].group, registered.number, registered.aliases[0], dict(registered.version.tags)
+            found.append(RegisteredPredictor(predictor, *about))
     if not found:
         raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
     return found
@@ -193,9 +197,3 @@ def _language_models(params: Params) -> list[str]:
         mend = f"`dvc repro {row['job']}@<slug>` on a GPU machine, then `dvc push`"
         lines.append(f"  stale: {row['model_id']} ({row['job']}); {mend}")
     return lines
-
-
-def console() -> Console:
-    """Where tables are printed: as wide as the terminal, or 160 columns where there is none."""
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=160)

@@ -11,7 +11,7 @@ import typer
 
 from foretell.version import __version__
 from pipelines.boundary import run_command, set_up_logging
-from pipelines.cli import build, champions, compare, law, lms, predict, server, tables
+from pipelines.cli import build, champions, compare, forecast, law, lms, predict, server, tables
 
 app = typer.Typer(
     help="What will this language model score, before anyone trains it?",
@@ -25,6 +25,7 @@ for commands in (predict, build, champions, compare, tables, server):
     app.add_typer(commands.app)
 app.add_typer(law.app, name="law")
 app.add_typer(lms.app, name="lms")
+app.add_typer(forecast.app)
 
 
 def run() -> None:
