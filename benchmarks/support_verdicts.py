@@ -4,10 +4,12 @@ tables that `tabulate` writes; prints Markdown tables and writes reports/support
     python -m benchmarks.support_verdicts [benchmark ...]
 
 For each benchmark quick predictors (boosted trees of one grid cell on all design features, no selection) answer for
-models that they have not seen: whole families held out (`family`), models released after a cut-off month (`time`), and
-models larger than a threshold (`size`). Families are asked as recorded, without architecture, without domain shares,
-and with parameters and tokens alone. Errors are relative to the benchmark's mean error on families as recorded. The
-last table has the verdicts on an empty corner: 1.1e9 parameters on 2e12 tokens, by what was known before TinyLlama.
+models that they have not seen: whole families held out (`family`), the models released from a cut-off month on, until
+the next cut-off (`time`) and ever after (`later`), and models larger than a threshold (`size`). Families are asked as
+recorded, without architecture, without domain shares, and with parameters and tokens alone. Errors are relative to the
+benchmark's mean error on families as recorded. The second table has the errors over the months ahead of `later` models
+that would be inside but for time; the last the verdicts on an empty corner: 1.1e9 parameters on 2e12 tokens, by what
+was known before TinyLlama.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -44,6 +47,8 @@ FAMILY_FOLDS, ERROR_FOLDS = 10, 5
 CUTOFFS = [str(month) for month in pd.period_range("2023-04", "2025-01", freq="3M")]
 LARGEST_PARAMS = (3e9, 8e9, 15e9)
 FEWEST_TRAINING, FEWEST_TEST = 30, 5
+DATED = ("time", "later")  # the schemes whose queries give the month of release
+MONTHS = (0.0, 3.0, 6.0, 9.0, 12.0, np.inf)
 VERDICTS = ("inside", "edge", "outside")
 CORNER_MONTH = "2023-12"  # TinyLlama's, the first model of about 1e9 parameters on 2e12 tokens or more
 CORNER = {"total_params": 1.1e9, "tokens_billions": 2000.0}
@@ -105,6 +110,8 @@ def main() -> None:
     write_csv(REPORTS / "support_verdicts.csv", answers)
     print(markdown_table(list(summary(answers))))
     print()
+    print(markdown_table(list(months_summary(answers))))
+    print()
     print(markdown_table(list(corner_summary(pd.concat(corners, ignore_index=True)))))
 
 
@@ -116,7 +123,8 @@ def family_folds(task: Task, rows: Rows, n_folds: int) -> NDArray[np.int64]:
 
 
 def splits(known: Known) -> Iterator[tuple[str, Rows, Rows]]:
-    """(scheme, training rows, test rows): families; released from a cut-off on, until the next; above a size."""
+    """(scheme, training rows, test rows): families; released from a cut-off on, until the next or ever after; above a
+    size."""
     task, every = known.task, np.arange(len(known.x))
     folds = family_folds(task, every, FAMILY_FOLDS)
     for fold in range(folds.max() + 1):
@@ -126,7 +134,8 @@ def splits(known: Known) -> Iterator[tuple[str, Rows, Rows]]:
         before = every[dated & (known.months < month)]
         after = every[dated & (known.months >= month)]
         if len(before) >= FEWEST_TRAINING and len(after) >= FEWEST_TEST:
-            yield "time", before, every[dated & (known.months >= month) & (known.months < following)]
+            yield "time", before, after[known.months[after] < following]
+            yield "later", before, after
     params = task.design["total_params"].to_numpy(dtype=np.float64)
     for largest in LARGEST_PARAMS:
         small, large = every[params <= largest], every[params > largest]
@@ -149,13 +158,14 @@ def ways_to_ask(known: Known) -> dict[str, Sequence[str]]:
 
 
 def measure(known: Known) -> pd.DataFrame:
-    """A row per answer about a model that was held out: scheme, asked, model_id, error, verdict, reasons."""
+    """A row per answer about a model that was held out: scheme, asked, model_id, error, verdict, reasons, months_ahead
+    and undated (the verdict without the month of release)."""
     parts = []
     for scheme, train, test in splits(known):
         if not len(test):
             continue
         booster, support = known.fitted(train)
-        months = known.months[test].tolist() if scheme == "time" else None
+        months = known.months[test].tolist() if scheme in DATED else None
         for asked, left_out in ways_to_ask(known).items():
             if scheme != "family" and left_out:
                 continue
@@ -169,6 +179,8 @@ def measure(known: Known) -> pd.DataFrame:
                 "error": np.abs(predict_rows(booster, queries) - known.task.scores[test]),
                 "verdict": verdicts.verdict,
                 "reasons": verdicts.reasons,
+                "months_ahead": verdicts.months_ahead,
+                "undated": support.verdicts(queries).verdict,
             }
             parts.append(pd.DataFrame(answers))
     return pd.concat(parts, ignore_index=True)
@@ -205,6 +217,20 @@ def summary(answers: pd.DataFrame) -> Iterator[dict[str, object]]:
             chosen = part[part["verdict"] == verdict]["relative"]
             row[verdict] = f"{chosen.mean():.2f} ({len(chosen) / len(part):.0%})" if len(chosen) else "none"
         yield row
+
+
+def months_summary(answers: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """A row per range of months ahead: the answers on `later` models that are inside but for time, and their mean
+    relative error."""
+    inside = answers[(answers["scheme"] == "later") & (answers["undated"] == "inside")]
+    for after, until in pairwise(MONTHS):
+        errors = inside[inside["months_ahead"].between(after, until, inclusive="right")]["relative"]
+        shown = f"{after + 1:.0f} to {until:.0f}" if np.isfinite(until) else f"more than {after:.0f}"
+        yield {
+            "months ahead": shown,
+            "answers": len(errors),
+            "error": f"{errors.mean():.2f}" if len(errors) else "none",
+        }
 
 
 def corner_summary(corners: pd.DataFrame) -> Iterator[dict[str, object]]:

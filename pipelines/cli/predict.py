@@ -55,6 +55,9 @@ def predict(
     activation: Annotated[str | None, typer.Option(help="geglu, gelu, relu, swiglu")] = None,
     context: Annotated[int | None, _amount("context length of pretraining, in tokens")] = None,
     batch_tokens: Annotated[float | None, _amount("tokens in a pretraining batch (4e6)")] = None,
+    release: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="month of release; moves no score, tells how new it is")
+    ] = None,
     benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
     group: Annotated[
         list[str] | None,
@@ -96,6 +99,7 @@ def predict(
         "activation": activation,
         "sequence_length": context,
         "batch_tokens_millions": None if batch_tokens is None else batch_tokens / 1e6,
+        "release_month": release,
     }
     given = {name: value for name, value in query.items() if value is not None}
     if plot is not None:

@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.support_verdicts import Known, corner_summary, measure, relative, splits, summary, ways_to_ask
+from benchmarks.support_verdicts import (
+    Known,
+    corner_summary,
+    measure,
+    months_summary,
+    relative,
+    splits,
+    summary,
+    ways_to_ask,
+)
 from foretell.errors import DataError
 from models.task import Task
 
@@ -19,19 +28,20 @@ def known(small_task: Task) -> Known:
 def test_what_is_held_out(known: Known) -> None:
     families = np.array(known.task.families)
     params = known.task.design["total_params"].to_numpy(dtype=float)
-    tested: dict[str, list[int]] = {"family": [], "time": [], "size": []}
+    tested: dict[str, list[int]] = {"family": [], "time": [], "later": [], "size": []}
     for scheme, train, test in splits(known):
         assert not set(train) & set(test)
         tested[scheme] += test.tolist()
         if scheme == "family":
             assert not set(families[train]) & set(families[test])
-        if scheme == "time" and len(test):
+        if scheme in ("time", "later") and len(test):
             assert (known.months[train] != "").all()
             assert max(known.months[train].tolist()) < min(known.months[test].tolist())
         if scheme == "size":
             assert params[train].max() < params[test].min()
     assert sorted(tested["family"]) == list(range(len(families)))
     assert len(tested["time"]) == len(set(tested["time"])) > 0
+    assert set(tested["later"]) >= set(tested["time"])
     assert tested["size"]
 
 
@@ -66,5 +76,16 @@ def test_the_tables() -> None:
     assert [row["outside"] for row in rows] == ["2.00 (25%)", "3.00 (100%)"]
     corners = pd.DataFrame({"given": "corner", "verdict": ["edge", "edge", "outside"]})
     assert list(corner_summary(corners)) == [{"given": "corner", "inside": 0, "edge": 2, "outside": 1}]
+    later = pd.DataFrame(
+        {
+            "scheme": ["later"] * 4 + ["family"],
+            "undated": ["inside", "inside", "edge", "inside", "inside"],
+            "months_ahead": [1, 3, 3, 40, 2],
+            "relative": [1.0, 2.0, 9.0, 4.0, 9.0],
+        }
+    )
+    months = list(months_summary(later))
+    assert [row["answers"] for row in months] == [2, 0, 0, 0, 1]
+    assert [row["error"] for row in months] == ["1.50", "none", "none", "none", "4.00"]
     with pytest.raises(DataError, match="b: no answer on held-out families"):
         relative(pd.concat([answers, answers[4:].assign(benchmark="b")]))
