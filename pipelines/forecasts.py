@@ -4,37 +4,23 @@ data/forecasts/settled/<slug>.json. Git versions both. Every read checks the has
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from features.raw import read_raw
-from features.schema import MODELS
-from foretell.errors import ConfigError, DataError, TrackingError
-from foretell.version import __version__
-from models.ledger.entries import Forecast, plain_design, slug_of
-from models.ledger.registering import (
-    Origin,
-    RecordedRival,
-    RegisteredRival,
-    Rival,
-    check_rivals,
-    forecast_target,
-)
+from foretell.errors import DataError
+from models.ledger.entries import Forecast, slug_of
 from models.ledger.sealed import opened, sealed
 from models.ledger.settling import Settlement, measured_scores, settle
-from pipelines.boundary import LOG
-from pipelines.files import read_parquet, write_text
-from pipelines.paths import FORECASTS, SETTLED, target_scores
+from pipelines.files import write_text
+from pipelines.paths import FORECASTS, SETTLED
 from pipelines.stage import stage_lock
 
 LOCK_SECONDS = 60
-DATA_VERSION, STAGE_HASH = "data.version", "dvc.stage_hash"
 
 
 @dataclass(frozen=True)
@@ -101,99 +87,20 @@ def read_record(name: str) -> Record:
     return records[slug]
 
 
-def register_forecast(
-    name: str,
-    design: Mapping[str, Any],
-    rivals: Sequence[str] = (),
-    benchmarks: Sequence[str] = (),
-    groups: Sequence[str] = (),
-    level: float | None = None,
-) -> Record:
-    """Write the forecast of the planned model `name`, as the registered predictors answer now, and return it.
-
-    Args:
-        name: of the planned model.
-        design: raw feature names and values, as `foretell.Predictor.predict` takes them.
-        rivals: names of other forecasts on record, and ids of known models with recorded scores.
-        benchmarks: only these targets; with `groups`, those of these groups; default: all that are predicted.
-        groups: groups of targets.
-        level: of the intervals; default: each predictor's own, 0.9.
-
-    Raises DataError when there is a forecast of this name, for a wrong design, an unknown rival, and a known model that
-    has been measured on a target already; TrackingError when nothing is registered.
-    """
-    from pipelines.cli.answers import registered_predictors
-
-    slug, values = slug_of(name), plain_design(design)
-    _refuse_overwriting(slug)
-    predictors = registered_predictors(benchmarks, groups)
-    asked = [by.predictor.card.benchmark for by in predictors]
-    _refuse_measured(name, asked)
-    others = _rivals(rivals, asked)
-    targets = {}
-    for by in predictors:
-        tags = by.tags
-        benchmark = by.predictor.card.benchmark
-        origin = Origin(f"foretell-{benchmark}", by.version, tags.get(DATA_VERSION, ""), tags.get(STAGE_HASH, ""))
-        targets[benchmark] = forecast_target(by.predictor, origin, values, others, level)
-    check_rivals(list(others), targets)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    forecast = Forecast(name.strip(), now, __version__, values, targets)
-    path = FORECASTS / f"{slug}.json"
+def write_record(forecast: Forecast) -> Record:
+    """Write a new forecast, once. Raises DataError when there is a record of its name."""
+    path = FORECASTS / f"{forecast.slug}.json"
     with _only_writer():
-        _refuse_overwriting(slug)
+        refuse_overwriting(forecast.slug)
         write_text(path, sealed(forecast.to_dict()))
     return _read_record(path)
 
 
-def _refuse_overwriting(slug: str) -> None:
+def refuse_overwriting(slug: str) -> None:
+    """Raise DataError when there is a record of this name."""
     path = FORECASTS / f"{slug}.json"
     if path.exists():
         raise DataError(f"{path}: there is a forecast of this name, and a record never changes; choose another name")
-
-
-def _refuse_measured(name: str, targets: Sequence[str]) -> None:
-    """Raise DataError when `name` is a known model with a recorded score on one of `targets`."""
-    model_id = _known_model(name)
-    known = [target for target in targets if model_id and model_id in _recorded(target)]
-    if known:
-        raise DataError(
-            f"{model_id} has been measured on {', '.join(known)}: what is known already cannot be forecast; "
-            "`foretell predict` answers, and --benchmark names the targets that are still open"
-        )
-
-
-def _rivals(names: Sequence[str], targets: Sequence[str]) -> dict[str, Rival]:
-    records = read_records() if names else {}
-    rivals: dict[str, Rival] = {}
-    for name in names:
-        record, model_id = records.get(slug_of(name)), _known_model(name)
-        if record is not None:
-            rivals[record.forecast.name] = RegisteredRival(record.forecast, record.sha256)
-        elif model_id:
-            scores = {target: _recorded(target) for target in targets}
-            rivals[model_id] = RecordedRival({t: own[model_id] for t, own in scores.items() if model_id in own})
-        else:
-            raise DataError(
-                f"rival {name!r}: neither a forecast in {FORECASTS} nor one model of {MODELS.path}; give a model's "
-                "whole id or register a forecast of it first"
-            )
-    return rivals
-
-
-def _known_model(name: str) -> str:
-    """The id of the known model called `name`, by its id or by the part after the slash where only one has it; "" where
-    there is none."""
-    ids = [str(model_id) for model_id in read_raw(MODELS)["model_id"]]
-    called = name.strip().lower()
-    matches = [model_id for model_id in ids if called in (model_id.lower(), model_id.split("/")[-1].lower())]
-    return matches[0] if len(matches) == 1 else ""
-
-
-def _recorded(target: str) -> dict[str, float]:
-    """The recorded scores of one target, by model."""
-    table = read_parquet(target_scores(target))
-    return dict(zip(table["model_id"].astype(str), table["score"].astype(float), strict=True))
 
 
 def settle_forecast(name: str, results: Path) -> tuple[Record, bool]:
@@ -216,29 +123,6 @@ def settle_forecast(name: str, results: Path) -> tuple[Record, bool]:
             return record, False
         write_text(record.settled_path, sealed(settlement.to_dict()))
     return _read_record(record.path), True
-
-
-def track_forecasts() -> list[str]:
-    """Make the MLflow store hold a run per settled forecast, once; a line for each that was made or completed."""
-    settled = [(record, record.settlement) for record in read_records().values() if record.settlement]
-    if not settled:
-        return []
-    from models.registry.forecasts import ForecastRuns, forecast_spec
-
-    store = ForecastRuns(create=True)
-    specs = [
-        forecast_spec(record.forecast, record.sha256, settlement, (record.path, record.settled_path))
-        for record, settlement in settled
-    ]
-    return [f"{spec.name}: {outcome.action}" for spec, outcome in store.match_forecasts(specs)]
-
-
-def track_or_warn() -> None:
-    """`track_forecasts`; where the store cannot be reached, a warning says what makes up for it later."""
-    try:
-        track_forecasts()
-    except (TrackingError, ConfigError) as error:
-        LOG.warning("settled, but not shown in MLflow: %s; `foretell track` makes up for it", error)
 
 
 @contextmanager

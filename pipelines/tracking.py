@@ -24,6 +24,7 @@ from models.report.studies import findings_section, laws_metrics, laws_section, 
 from models.results import seed_errors
 from models.schemes import Scheme
 from pipelines.files import read_json, read_yaml
+from pipelines.forecast_tracking import track_forecasts
 from pipelines.params import Params, load_params
 from pipelines.paths import ERRORS, GENERATION_REPORT, LAWS, MIXTURES, PREDICTORS, REPORTS, TRAJECTORIES
 from pipelines.progress import Progress
@@ -94,9 +95,12 @@ def _study_specs(lineage: Lineage) -> list[RunSpec]:
 
 
 def track() -> tuple[list[RunSpec], dict[str, str]]:
-    """Make the store match the files; returns the runs' descriptions and registered name -> version number."""
+    """Make the store match the files, settled forecasts included; returns the runs' descriptions and registered name ->
+    version number."""
     specs, versions = describe(load_params())
     store = Store(create=True)
     store.describe(EXPERIMENT_CARD)
     progress = Progress(f"track ({store.shown})", total=len(specs) + len(versions))
-    return specs, store.match(specs, versions, progress.advance)
+    numbers = store.match(specs, versions, progress.advance)
+    track_forecasts()
+    return specs, numbers

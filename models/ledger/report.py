@@ -119,7 +119,7 @@ def replay_page(rows: pd.DataFrame, table: pd.DataFrame, titles: Mapping[str, st
 def _grouped(rows: pd.DataFrame, key: str, heading: str) -> str:
     means = rows.groupby(key, sort=False).agg(
         models=("model_id", "nunique"),
-        scores=("error", "size"),
+        scores=("error", "count"),
         inside=("inside", "mean"),
         mae=("error", "mean"),
         interval_score=("interval_score", "mean"),
@@ -144,11 +144,11 @@ def _farthest(rows: pd.DataFrame, titles: Mapping[str, str]) -> str:
             "model": row["model_id"],
             "benchmark": titles[row["target"]],
             "cut-off": row["cutoff"],
-            "forecast": f"{row['predicted']:.3f}",
+            "predicted": f"{row['predicted']:.3f}",
             "interval": f"{row['low']:.3f} to {row['high']:.3f}",
             "came": f"{row['actual']:.3f}",
             "support": row["support"],
         }
         for row in farthest_outside(rows, N_FARTHEST).to_dict("records")
     ]
-    return markdown_table(farthest, right={"forecast", "interval", "came"}) if farthest else "No score lay outside."
+    return markdown_table(farthest, right={"predicted", "interval", "came"}) if farthest else "No score lay outside."

@@ -43,7 +43,7 @@ def forecast_spec(forecast: Forecast, sha256: str, settlement: Settlement, files
     about = f"Forecast of **{forecast.name}**, registered {forecast.registered}."
     return RunSpec(
         name=forecast.name,
-        stage_hash=digest({"forecast": sha256, "settlement": settlement.to_dict()})[:32],
+        stage_hash=digest({"record": sha256, "settlement": settlement.to_dict()})[:32],
         benchmark="-",
         predictor=forecast.slug,
         description="\n".join([about, "", *head, *rows]),

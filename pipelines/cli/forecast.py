@@ -45,7 +45,7 @@ def register(
 ) -> None:
     """Write down what is forecast of a planned model, in data/forecasts; it never changes afterwards."""
     from pipelines.cli.forecast_tables import print_record
-    from pipelines.forecasts import register_forecast
+    from pipelines.forecast_registration import register_forecast
 
     if source is not None:
         from pipelines.cli.compare_designs import read_design
@@ -66,7 +66,8 @@ def settle(
 ) -> None:
     """Hold a forecast against measured scores, in data/forecasts/settled; targets may come one after the other."""
     from pipelines.cli.forecast_tables import print_record
-    from pipelines.forecasts import settle_forecast, track_or_warn
+    from pipelines.forecast_tracking import track_or_warn
+    from pipelines.forecasts import settle_forecast
 
     record, new = settle_forecast(name, results)
     print_record(record)

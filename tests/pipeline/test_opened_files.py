@@ -104,7 +104,7 @@ def notes(
             shutil.copyfile(raw_root / table.path, root / table.path)
     shutil.copyfile(REPOSITORY / "dvc.lock", root / "dvc.lock")
     small_studies(root / "params.yaml")
-    for folder in ("scores", "tags", "lineage"):
+    for folder in ("scores", "tags", "lineage", "forecasts"):
         (root / "data" / folder).mkdir(parents=True, exist_ok=True)
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(HOOK)
@@ -217,8 +217,9 @@ def test_every_file_that_is_written_is_an_output(each: Any) -> None:
 
 
 def test_every_data_dependency_is_read(each: Any) -> None:
-    # A gate; folders that are empty while nothing is regenerated; a folder of Parquet files.
-    unread = ("reports/validation.json", "data/scores", "data/tags", "data/lineage", "data/tables/benchmarks")
+    # A gate; folders that are empty while nothing is regenerated or forecast; a folder of Parquet files.
+    empty = ("data/scores", "data/tags", "data/lineage", "data/forecasts")
+    unread = ("reports/validation.json", *empty, "data/tables/benchmarks")
 
     def needless(stage: str, noted: Notes) -> list[str]:
         if stage == "nest":  # with `select.nested: false`, as here, it writes null and reads nothing

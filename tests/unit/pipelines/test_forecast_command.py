@@ -17,11 +17,12 @@ from foretell.errors import DataError, TrackingError
 from models.ledger.entries import FROM_COMPARISON, FROM_INTERVALS, WIN
 from models.ledger.sealed import opened, sealed
 from models.task import Task
-from pipelines import forecasts
+from pipelines import forecast_registration, forecast_tracking
 from pipelines.cli.answers import RegisteredPredictor
 from pipelines.cli.main import app
 from pipelines.files import write_parquet, write_text
-from pipelines.forecasts import Record, read_record, read_records, register_forecast, settle_forecast
+from pipelines.forecast_registration import register_forecast
+from pipelines.forecasts import Record, read_record, read_records, settle_forecast
 from pipelines.paths import DESIGN_TABLE, FORECASTS, SETTLED, target_scores
 
 OPTIONS = ("--params", "7e9", "--tokens", "1e12", "--code", "15", "--activation", "swiglu")
@@ -47,7 +48,7 @@ def checkout(
     write_parquet(DESIGN_TABLE, small_tables.design)
     scores = small_tables.scores
     write_parquet(target_scores(TARGET), scores.loc[scores["benchmark"] == TARGET, ["model_id", "score"]])
-    monkeypatch.setattr(forecasts, "track_forecasts", list)
+    monkeypatch.setattr(forecast_tracking, "track_forecasts", list)
     return workspace
 
 
@@ -112,7 +113,7 @@ def test_a_record_is_never_overwritten() -> None:
 
 def test_a_record_that_another_process_wrote_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     other = FORECASTS / "planned.json"
-    monkeypatch.setattr(forecasts, "check_rivals", lambda names, targets: write_text(other, "theirs"))
+    monkeypatch.setattr(forecast_registration, "check_rivals", lambda names, targets: write_text(other, "theirs"))
     with pytest.raises(DataError, match="there is a forecast of this name"):
         register_forecast("planned", DESIGN)
     assert other.read_text() == "theirs"
@@ -240,8 +241,8 @@ def test_settling_without_mlflow_warns_and_succeeds(
     def unreachable() -> list[str]:
         raise TrackingError("server does not answer")
 
-    monkeypatch.setattr(forecasts, "track_forecasts", unreachable)
-    monkeypatch.setattr(forecasts.LOG, "propagate", True)
+    monkeypatch.setattr(forecast_tracking, "track_forecasts", unreachable)
+    monkeypatch.setattr(forecast_tracking.LOG, "propagate", True)
     register_forecast("planned", DESIGN)
     done("settle", "planned", results(f"target,score\n{TARGET},0.5\n"))
     assert "foretell track" in caplog.text
