@@ -28,6 +28,7 @@ OPTIONS: dict[str, tuple[str, float | None]] = {
     "activation": ("activation", None),
     "context": ("sequence_length", None),
     "batch_tokens": ("batch_tokens_millions", 1e6),
+    "release": ("release_month", None),
 }
 """An option's name in Python -> (feature, what a given number is divided by)."""
 

@@ -27,9 +27,13 @@ def print_record(record: Record) -> None:
     """One forecast: a row per target with what came, and a row per rival below it."""
     forecast, settled = record.forecast, record.settlement.targets if record.settlement else {}
     screen = console()
-    design = ", ".join(f"{name} {value}" for name, value in forecast.design.items())
+    design = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in forecast.design.items()
+    )
     screen.print(f"{forecast.name}: registered {forecast.registered}; {design}", highlight=False, soft_wrap=True)
-    table = _table("benchmark", " score", " interval", "support", " measured", " error", "inside")
+    level = next(iter(forecast.targets.values())).level
+    table = _table("benchmark", " score", f" {level:.0%} interval", "support", " measured", " error", "inside")
     for slug, target in forecast.targets.items():
         row = settled.get(slug)
         came = (f"{row.score:.3f}", f"{row.error:.3f}", "yes" if row.inside else "no") if row else ("", "", "")
@@ -69,9 +73,7 @@ def print_records(records: Sequence[Record]) -> None:
 def print_calibration(table: pd.DataFrame) -> None:
     """Calibration over time, a row per source and period."""
     if table.empty:
-        print(
-            "no forecast is settled and none is replayed yet; `foretell forecast settle` and `dvc repro replay` do it"
-        )
+        print("no forecast is settled yet (`foretell forecast settle`) and none replayed (`dvc repro replay`)")
         return
     screen = _table(
         "forecasts", "period", " scores", " models", " level", " inside", " 95 % Wilson", " MAE", " int. score", " CRPS"

@@ -3,63 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from registered import save_predictor
-from typer.testing import CliRunner
+from forecast_checkout import TARGET, done, forecast_checkout, one_registered_predictor, run  # noqa: F401
 
 from features.tabulate import Tables
-from foretell.answering.predictor import Predictor
 from foretell.errors import DataError, TrackingError
 from models.ledger.entries import FROM_COMPARISON, FROM_INTERVALS, WIN
 from models.ledger.sealed import opened, sealed
-from models.task import Task
 from pipelines import forecast_registration, forecast_tracking
 from pipelines.cli.answers import RegisteredPredictor
-from pipelines.cli.main import app
-from pipelines.files import write_parquet, write_text
+from pipelines.files import write_text
 from pipelines.forecast_registration import register_forecast
 from pipelines.forecasts import Record, read_record, read_records, settle_forecast
-from pipelines.paths import DESIGN_TABLE, FORECASTS, SETTLED, target_scores
+from pipelines.paths import FORECASTS, SETTLED
 
 OPTIONS = ("--params", "7e9", "--tokens", "1e12", "--code", "15", "--activation", "swiglu")
 DESIGN = {"total_params": 7e9, "tokens_billions": 1000.0, "pct_code": 15.0, "activation": "swiglu"}
-TARGET = "lambada_0shot"
-
-
-@pytest.fixture(scope="module")
-def by(small_task: Task, tmp_path_factory: pytest.TempPathFactory) -> RegisteredPredictor:
-    folder = tmp_path_factory.mktemp("forecast") / TARGET
-    save_predictor(folder, small_task)
-    tags = {"data.version": "0a1b2c3d", "dvc.stage_hash": "f" * 32}
-    return RegisteredPredictor(Predictor.load(folder), "paper", "3", "champion", tags)
-
-
-@pytest.fixture(autouse=True)
-def checkout(
-    by: RegisteredPredictor, workspace: Path, small_tables: Tables, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
-    """A folder with raw tables, design table, scores and one registered predictor; MLflow is not there."""
-    monkeypatch.chdir(workspace)
-    monkeypatch.setattr("pipelines.cli.answers.registered_predictors", lambda benchmarks, groups: [by])
-    write_parquet(DESIGN_TABLE, small_tables.design)
-    scores = small_tables.scores
-    write_parquet(target_scores(TARGET), scores.loc[scores["benchmark"] == TARGET, ["model_id", "score"]])
-    monkeypatch.setattr(forecast_tracking, "track_forecasts", list)
-    return workspace
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["forecast", *words])
-
-
-def done(*words: str) -> str:
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def results(text: str) -> str:
