@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 SPACING_QUANTILE = 0.9  # of the distances of training models to their nearest neighbours; farther is the edge
 OUTSIDE_SPACINGS = 2.0  # farther than this many times that is outside
-UNKNOWN_COST = 0.25  # of the typical error: what is unknown may contribute this much
+UNKNOWN_COST = 0.25  # of the typical error: so much may unknown features contribute, together
 SHARES_KNOWN_PCT = 50.0  # percent of the pretraining data whose domain must be given, or half of the shares
 OUTSIDE_FACTOR = 3.0  # times the largest parameters, tokens or compute; anything above 1 is the edge
 MONTHS_AHEAD = 6.0  # after the newest training model
@@ -152,12 +152,15 @@ class Support:
                 findings.add(~known[:, index], True, f"{feature.name} is unknown, and scores follow it most")
         if self.error is None:
             return
-        costs = ~known * self.importance
-        costly = costs.sum(axis=1) > UNKNOWN_COST * self.error
+        costs, limit = ~known * self.importance, UNKNOWN_COST * self.error
+        costly = costs.sum(axis=1) > limit
         words = [""] * len(known)
         for query in np.flatnonzero(costly).tolist():
-            names = [self.features[index].name for index in np.argsort(-costs[query], kind="stable").tolist()]
-            names = names[: int((costs[query] > 0).sum())]
+            order = np.argsort(-costs[query], kind="stable")
+            left = costs[query].sum() - np.cumsum(
+                costs[query][order]
+            )  # when the costliest are given, one after another
+            names = [self.features[index].name for index in order[: int(np.argmax(left <= limit)) + 1]]
             rest = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             words[query] = f"unknown, and the score depends on it: {', '.join(names[:MOST_NAMED])}{rest}"
         findings.add(costly, False, words)

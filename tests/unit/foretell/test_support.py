@@ -180,12 +180,20 @@ def test_an_unknown_feature_counts_by_what_it_contributes(importance: float, ver
 
 
 def test_unknown_features_count_together() -> None:
-    support = supported((0.2, 0.1, 0.02, 0.02, 0.02, 0.02))
+    support = supported((0.2, 0.1, 0.003, 0.02, 0.001, 0.021))
     assert support.verdicts(query(biases=math.nan)).verdict == ["inside"]
-    both = support.verdicts(query(biases=math.nan, pct_code=math.nan))
-    assert both.verdict == ["edge"]
-    assert "pct_code" in both.reasons[0]
-    assert "biases" in both.reasons[0]
+    assert support.verdicts(query(pct_code=math.nan)).verdict == ["inside"]
+    assert support.verdicts(query(biases=math.nan, pct_code=math.nan)).verdict == ["edge"]
+
+
+def test_the_reason_names_what_to_give() -> None:
+    support = supported((0.2, 0.1, 0.003, 0.02, 0.001, 0.04))
+    asked = query(biases=math.nan, pct_code=math.nan, pct_books=math.nan)
+    reason = support.verdicts(asked).reasons[0]
+    assert "biases" in reason
+    assert "pct_code" not in reason  # once biases are given, it costs too little to count
+    given = query(pct_code=math.nan, pct_books=math.nan)
+    assert support.verdicts(given).verdict == ["inside"]
 
 
 def test_without_contributions_or_an_error_nothing_unknown_is_a_reason() -> None:
