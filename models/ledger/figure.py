@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from foretell.errors import DataError
 from models.ledger.replay import SOURCE, farthest_outside
-from models.ledger.report import REGISTERED_SOURCE
+from models.ledger.report import NOTHING, REGISTERED_SOURCE
 from models.ledger.scores import ALL
 from models.report.backtest_figures import short_name, spread
 from models.report.figures import BLUE, GREEN, GREY, ORANGE
@@ -26,9 +26,11 @@ COLOURS = {SOURCE: BLUE, REGISTERED_SOURCE: GREEN}
 def replay_figure(rows: pd.DataFrame, table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     """Forecasts against what came: a panel per cut-off with every benchmark's forecasts, the farthest outside by name,
     and below them the share inside by quarter. `rows` as `models.ledger.replay.replay` gives them, `table` their
-    calibration, `titles` by slug. Raises DataError where there is no row."""
+    calibration, `titles` by slug. Without a row the figure says so."""
     if rows.empty:
-        raise DataError("no forecast is replayed: the figure has nothing to show")
+        figure = Figure(figsize=(6, 1))
+        figure.text(0.5, 0.5, NOTHING, ha="center", va="center", fontsize=9)
+        return figure
     cutoffs = list(dict.fromkeys(rows["cutoff"]))
     columns = min(COLUMNS, len(cutoffs))
     n_rows = -(-len(cutoffs) // columns)

@@ -44,8 +44,10 @@ def replay(frames: Mapping[str, pd.DataFrame], scheme: str, predictor: str, leve
         predictor: the one whose forecasts are replayed, as in the column `predictor`.
         level: of the intervals.
 
-    Raises DataError when a column is missing, no target has a forecast of this scheme and predictor, one has no
-    interval, a model is forecast at two cut-offs, or a cut-off is no month.
+    Without any such forecast (too few models on either side of every cut-off) the table is empty.
+
+    Raises DataError when a column is missing, a forecast has no interval, a model is forecast at two cut-offs, or a
+    cut-off is no month.
     """
     tables = []
     for target, frame in frames.items():
@@ -55,10 +57,11 @@ def replay(frames: Mapping[str, pd.DataFrame], scheme: str, predictor: str, leve
         own = frame[(frame["scheme"] == scheme) & (frame["predictor"] == predictor)]
         own = own[own["seed"] == own["seed"].min()]
         _check(own, target)
-        tables.append(own.assign(target=target))
-    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    if rows.empty:
-        raise DataError(f"the backtest holds no forecast of {predictor} on {scheme}; `dvc repro backtest` makes them")
+        if len(own):
+            tables.append(own.assign(target=target))
+    if not tables:
+        return pd.DataFrame(columns=ROWS)
+    rows = pd.concat(tables, ignore_index=True)
     rows = rows.assign(source=SOURCE, level=level, cutoff=rows["cutoff"].astype(str))
     periods = {cutoff: quarter(cutoff) for cutoff in rows["cutoff"].unique()}
     rows["period"] = rows["cutoff"].map(periods)

@@ -12,6 +12,8 @@ from models.ledger.replay import SOURCE, farthest_outside
 from models.ledger.scores import ALL
 
 N_FARTHEST = 15
+TITLE = "What foretell would have said, and what came"
+NOTHING = "No cut-off leaves enough models on both sides: nothing could be replayed."
 REGISTERED_SOURCE = "registered"
 MEANING = """\
 *Inside* is the share of measured scores that lay in the interval, to be held against its nominal level, with the 95 %
@@ -93,8 +95,11 @@ def replay_page(rows: pd.DataFrame, table: pd.DataFrame, titles: Mapping[str, st
         figure: the figure's file, beside the page.
     """
     cutoffs = list(dict.fromkeys(rows["cutoff"]))
+    registered = _registered_section(table)
+    if not cutoffs:
+        return "\n\n".join([f"# {TITLE}", NOTHING, *registered]) + "\n"
     parts = [
-        "# What foretell would have said, and what came",
+        f"# {TITLE}",
         f"{len(cutoffs)} cut-offs from {cutoffs[0]} to {cutoffs[-1]}; every model released afterwards was forecast "
         f"once, at the last cut-off before it. {calibration_words(table, SOURCE)}",
         HINDSIGHT,
@@ -108,12 +113,17 @@ def replay_page(rows: pd.DataFrame, table: pd.DataFrame, titles: Mapping[str, st
         _grouped(rows, "support", "verdict"),
         "## Farthest outside",
         _farthest(rows, titles),
+        *registered,
     ]
-    registered = table[table["source"] == REGISTERED_SOURCE]
-    if len(registered):
-        words = calibration_words(table, REGISTERED_SOURCE)
-        parts += ["## Registered forecasts that are settled", words, calibration_table(registered)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _registered_section(table: pd.DataFrame) -> list[str]:
+    own = table[table["source"] == REGISTERED_SOURCE]
+    if own.empty:
+        return []
+    words = calibration_words(table, REGISTERED_SOURCE)
+    return ["## Registered forecasts that are settled", words, calibration_table(own)]
 
 
 def _grouped(rows: pd.DataFrame, key: str, heading: str) -> str:
