@@ -1,20 +1,29 @@
 """Loading a registered predictor from a folder, from an MLflow store or from a run. MLflow is imported only when it is
-needed: a predictor's folder can be used without it."""
+needed: a predictor's folder can be used without it, and so can a registered version that is on this machine."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from foretell.answering.predictor import CARD, Predictor
 from foretell.errors import ConfigError, TrackingError
+from foretell.registry.cache import cached_files
+from foretell.registry.lookup import aliased_versions, registered_names
+from foretell.registry.version import NotReadableError, RegisteredVersion
 
 EXPERIMENT = "foretell"
 CHAMPION, CANDIDATE = "champion", "candidate"
+DEFAULT_ALIASES = (CHAMPION, CANDIDATE)  # the first that there is answers
+READERS = 2
+NAME_PREFIX = "foretell-"  # of a registered model, before the benchmark
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -31,7 +40,9 @@ def load_predictor(source: str | os.PathLike[str], *, store: str = "", version: 
     `store` is the address of the MLflow store (default: MLFLOW_TRACKING_URI, else `mlflow.db` in this folder or the
     nearest one above it). `version` names an alias (`"candidate"`) or a number (`"3"`) of a benchmark's predictor.
 
-    The files are read as data by this version of foretell; none of the code stored with the predictor is executed.
+    The files are read as data by this version of foretell; none of the code stored with the predictor is executed. A
+    version that was downloaded stays on this machine (`FORETELL_CACHE`, else `~/.cache/foretell`); which version a
+    benchmark's alias points to is looked up each time.
 
     Raises DataError when the files are not a whole predictor, TrackingError when the store cannot be reached or does
     not hold it, and ConfigError when MLflow is needed and not installed.
@@ -40,13 +51,88 @@ def load_predictor(source: str | os.PathLike[str], *, store: str = "", version: 
     if (Path(text) / CARD).is_file():
         return Predictor.load(Path(text))
     address = store or store_address()
+    if _is_benchmark(text) and not version.isdigit():
+        return load_registered(address, [text], version)[text]
     with _one_line(text, address):
         files, origin = _locate(_client(address), text, version)
         root = _mlflow().artifacts.download_artifacts(artifact_uri=files, tracking_uri=address)
-    folder = predictor_folder(Path(root))
-    if folder is None:
-        raise TrackingError(f"{text}: its files in {_shown(address)} hold no {CARD}")
-    return Predictor.load(folder).from_origin(f"{origin} in {_shown(address)}")
+    return Predictor.load(_whole_folder(text, Path(root), address)).from_origin(f"{origin} in {_shown(address)}")
+
+
+def load_registered(address: str, benchmarks: Sequence[str], alias: str = "") -> dict[str, Predictor]:
+    """Benchmark -> its predictor in the store at `address`: the one that `alias` points to, else its champion, or its
+    candidate. Raises as `load_predictor` does, and TrackingError naming a benchmark that has none."""
+    aliases = (alias,) if alias else DEFAULT_ALIASES
+    versions = registered_versions(address, benchmarks, aliases)
+    for benchmark in benchmarks:
+        if benchmark not in versions:
+            missing = f"there is no {' or '.join(aliases)} of {NAME_PREFIX}{benchmark}"
+            raise TrackingError(f"{benchmark}: no folder with {CARD}, and {missing} ({_shown(address)})")
+    folders = [registered_files(address, version) for version in versions.values()]
+    return {
+        benchmark: predictor.from_origin(
+            f"{version.name} version {version.number} ({version.alias}) in {_shown(address)}"
+        )
+        for (benchmark, version), predictor in zip(versions.items(), load_folders(folders), strict=True)
+    }
+
+
+def load_folders(folders: Sequence[Path]) -> list[Predictor]:
+    """The predictor in each folder; two are read at once (XGBoost reads its files without holding Python's lock)."""
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(Predictor.load, folders))
+
+
+def registered_versions(
+    address: str, benchmarks: Sequence[str], aliases: Sequence[str] = DEFAULT_ALIASES
+) -> dict[str, RegisteredVersion]:
+    """Benchmark -> the version of its predictor that the first of `aliases` points to which it has, in the store at
+    `address`; a benchmark without one is left out. Raises TrackingError when the store cannot be reached."""
+    names = {f"{NAME_PREFIX}{benchmark}": benchmark for benchmark in benchmarks}
+    try:
+        found = aliased_versions(address, list(names), aliases)
+    except NotReadableError:  # MLflow can read it, or says why not
+        with _one_line(", ".join(benchmarks), address):
+            client, found = _client(address), {}
+            for name, alias in product(names, aliases):
+                if name not in found:
+                    with contextlib.suppress(LookupError):
+                        found[name] = _version_of(client, name, alias)
+    return {names[name]: version for name, version in found.items()}
+
+
+def all_registered(address: str) -> list[str]:
+    """The benchmarks whose predictors are registered in the store at `address`. Raises TrackingError when it cannot be
+    reached."""
+    try:
+        names = registered_names(address, NAME_PREFIX)
+    except NotReadableError:
+        with _one_line("the registered predictors", address):
+            models = _client(address).search_registered_models(f"name LIKE '{NAME_PREFIX}%'", max_results=1000)
+            names = [str(model.name) for model in models]
+    return [name.removeprefix(NAME_PREFIX) for name in names]
+
+
+def registered_files(address: str, version: RegisteredVersion) -> Path:
+    """The folder with the files of a registered version of the store at `address`: where the store keeps them if that
+    is on this machine, else a copy that is downloaded once.
+
+    Raises TrackingError when the store cannot be reached or its files are gone.
+    """
+    if version.location.startswith(("file:", "/")):
+        own = predictor_folder(Path(unquote(urlsplit(version.location).path)))
+        if own is not None:
+            return own
+
+    def download(folder: Path) -> Path:
+        with _one_line(version.name, address):
+            files = version.location or str(_files_of_version(_client(address), version.name, version.number)[0])
+            root = _mlflow().artifacts.download_artifacts(
+                artifact_uri=files, tracking_uri=address, dst_path=str(folder)
+            )
+        return _whole_folder(f"{version.name} version {version.number}", Path(root), address)
+
+    return cached_files(_shown(address), version, download)
 
 
 def store_address() -> str:
@@ -65,6 +151,18 @@ def predictor_folder(root: Path) -> Path | None:
     return next((path.parent for path in sorted(root.rglob(CARD))), None)
 
 
+def _whole_folder(what: str, root: Path, address: str) -> Path:
+    folder = predictor_folder(root)
+    if folder is None:
+        raise TrackingError(f"{what}: its files in {_shown(address)} hold no {CARD}")
+    return folder
+
+
+def _is_benchmark(source: str) -> bool:
+    """Whether a source is a benchmark's name: no path, no run, no address."""
+    return not (RUN_ID.fullmatch(source) or "/" in source or ":" in source)
+
+
 def _locate(client: Any, source: str, version: str) -> tuple[str, str]:
     """(address of the predictor's files, what to call its origin). LookupError when there is no such predictor."""
     kind, _, rest = source.partition(":/")
@@ -75,19 +173,19 @@ def _locate(client: Any, source: str, version: str) -> tuple[str, str]:
     if kind == "models":
         name, _, wanted = rest.replace("@", "/").partition("/")
         return _files_of_version(client, name, wanted)
-    if RUN_ID.fullmatch(source) or "/" in source:
-        return _files_of_run(client, source), f"run {source}"
-    name, aliases = f"foretell-{source}", (version,) if version else (CHAMPION, CANDIDATE)
-    for wanted in aliases:
-        try:
-            return _files_of_version(client, name, wanted)
-        except LookupError:
-            continue
-    raise LookupError(f"no folder with {CARD}, and there is no {' or '.join(aliases)} of {name}")
+    if _is_benchmark(source):
+        return _files_of_version(client, f"{NAME_PREFIX}{source}", version)
+    return _files_of_run(client, source), f"run {source}"
 
 
 def _files_of_version(client: Any, name: str, wanted: str) -> tuple[str, str]:
     """(address of the files, description) of a registered model's version, given by its number or an alias."""
+    version = _version_of(client, name, wanted)
+    return version.location, f"{name} version {version.number}" + (f" ({version.alias})" if version.alias else "")
+
+
+def _version_of(client: Any, name: str, wanted: str) -> RegisteredVersion:
+    """A registered model's version, given by its number or an alias, as MLflow's client finds it."""
     try:
         by_number = wanted.isdigit()
         entry = client.get_model_version(name, wanted) if by_number else client.get_model_version_by_alias(name, wanted)
@@ -98,7 +196,15 @@ def _files_of_version(client: Any, name: str, wanted: str) -> tuple[str, str]:
     files = str(entry.source)
     if files.startswith("models:/"):
         files = str(client.get_logged_model(files.removeprefix("models:/")).artifact_location)
-    return files, f"{name} version {entry.version}" + ("" if by_number else f" ({wanted})")
+    return RegisteredVersion(
+        name=name,
+        number=str(entry.version),
+        alias="" if by_number else wanted,
+        run_id=str(entry.run_id or ""),
+        source=str(entry.source),
+        location=files,
+        tags=dict(entry.tags),
+    )
 
 
 def _files_of_run(client: Any, run: str) -> str:
@@ -125,7 +231,7 @@ def _client(address: str) -> Any:
     return _mlflow().MlflowClient(address, registry_uri=address)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _one_line(source: str, address: str) -> Iterator[None]:
     """Turn what the store refuses, or does not hold, into one TrackingError."""
     try:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from foretell.errors import ConfigError
 from foretell.lightgbm_library import lightgbm_problem
 from models.task import Task
 
+os.environ.setdefault("FORETELL_CACHE", tempfile.mkdtemp(prefix="foretell-tests-"))  # not the user's
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL_BENCHMARKS = ("hellaswag_10shot", "lambada_0shot")
 N_SMALL = 40

@@ -11,7 +11,6 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ..errors import DataError
@@ -23,6 +22,7 @@ from .encoding import RELEASE_MONTH
 from .intervals import Calibration, bounded
 from .support import Support
 from .words import Parts, against_nearest, decoded
+from .yaml_file import read_yaml
 
 Array = NDArray[np.float64]
 CARD, FINAL, TRAINING = "predictor.yaml", "final.ubj", "training.csv"
@@ -51,7 +51,7 @@ class Predictor:
     def load(cls, folder: Path) -> Predictor:
         """Read a predictor's folder. Raises DataError naming the file that is missing or damaged."""
         try:
-            card = Card.from_dict(YAML(typ="safe").load((folder / CARD).read_text(encoding="utf-8")))
+            card = Card.from_dict(read_yaml(folder / CARD))
             training = pd.read_csv(folder / TRAINING)
             boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card.n_folds)))]
             rows = training[list(card.features)].to_numpy(dtype=np.float64)

@@ -18,8 +18,8 @@ from features.targets import in_group, known_target, read_targets
 from foretell.answering.answer import Answer
 from foretell.answering.predictor import Predictor
 from foretell.errors import TrackingError
-from models.registry.champions import aliased_versions, answering_version
-from models.registry.store import Store
+from foretell.loading import load_folders, registered_files
+from pipelines.answering_versions import answering_versions, store_address
 from pipelines.cli.doubts import doubts_line
 from pipelines.cli.screen import console
 from pipelines.params import Params, load_params
@@ -80,16 +80,15 @@ def registered_predictors(benchmarks: Sequence[str], groups: Sequence[str]) -> l
     predicted = load_params().benchmarks  # raises outside a workspace, before a store is made
     grouped = [slug for slug in in_group(known, groups) if slug in predicted]
     slugs = list(dict.fromkeys([*benchmarks, *grouped])) or list(predicted)
-    store, found = Store(), []
-    for slug in slugs:
-        registered = answering_version(store, slug)
-        if registered is not None:
-            predictor = Predictor.load(store.download(registered.version))
-            about = known[slug].group, registered.number, registered.aliases[0], dict(registered.version.tags)
-            found.append(RegisteredPredictor(predictor, *about))
-    if not found:
-        raise TrackingError(f"no predictor is registered in {store.uri}; `make repro` registers them")
-    return found
+    address = store_address()
+    versions = answering_versions(address, slugs)
+    if not versions:
+        raise TrackingError(f"no predictor is registered in {address}; `make repro` registers them")
+    predictors = load_folders([registered_files(address, version) for version in versions.values()])
+    return [
+        RegisteredPredictor(predictor, known[slug].group, version.number, version.alias, dict(version.tags))
+        for (slug, version), predictor in zip(versions.items(), predictors, strict=True)
+    ]
 
 
 def print_answers(answered: Sequence[RegisteredAnswer], explain: bool = False) -> None:
@@ -155,6 +154,9 @@ def answered_by(registered: Sequence[RegisteredAnswer | RegisteredPredictor]) ->
 
 def print_status() -> None:
     """A table of what is registered, and where the language models' figures come from."""
+    from models.registry.champions import aliased_versions
+    from models.registry.store import Store
+
     params, targets = load_params(), read_targets()
     store = Store()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

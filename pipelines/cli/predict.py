@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from foretell.errors import DataError
+from pipelines.cli.quick_xgboost import import_xgboost
 
 app = typer.Typer()
 
@@ -106,6 +107,7 @@ def predict(
         from pipelines.cli.answer_figure import check_plot
 
         check_plot(plot)
+    import_xgboost()
     if compare is not None:
         from pipelines.cli.answers import registered_predictors
         from pipelines.cli.compare_designs import compare_designs, print_comparisons, read_design
