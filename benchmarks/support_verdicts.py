@@ -52,6 +52,7 @@ MONTHS = (0.0, 3.0, 6.0, 9.0, 12.0, np.inf)
 VERDICTS = ("inside", "edge", "outside")
 CORNER_MONTH = "2023-12"  # TinyLlama's, the first model of about 1e9 parameters on 2e12 tokens or more
 CORNER = {"total_params": 1.1e9, "tokens_billions": 2000.0}
+NEAR_FACTOR = 3.0  # models within this many times its parameters and its tokens are near the corner
 CORNER_SHARES = {"pct_web": 70.0, "pct_code": 15.0, "pct_books": 5.0, "pct_reference": 5.0, "pct_academic": 5.0}
 
 
@@ -91,8 +92,7 @@ class Known:
         folds = family_folds(self.task, rows, ERROR_FOLDS)
         errors = []
         for fold in range(folds.max() + 1):
-            out = rows[folds == fold]
-            known = rows[folds != fold]
+            out, known = rows[folds == fold], rows[folds != fold]
             booster = train_booster(self.x[known], self.task.scores[known], CELL)
             errors.append(np.abs(predict_rows(booster, self.x[out]) - self.task.scores[out]))
         return float(np.concatenate(errors).mean())
@@ -134,7 +134,9 @@ def splits(known: Known) -> Iterator[tuple[str, Rows, Rows]]:
         before = every[dated & (known.months < month)]
         after = every[dated & (known.months >= month)]
         if len(before) >= FEWEST_TRAINING and len(after) >= FEWEST_TEST:
-            yield "time", before, after[known.months[after] < following]
+            quarter = after[known.months[after] < following]
+            if len(quarter):
+                yield "time", before, quarter
             yield "later", before, after
     params = task.design["total_params"].to_numpy(dtype=np.float64)
     for largest in LARGEST_PARAMS:
@@ -162,8 +164,6 @@ def measure(known: Known) -> pd.DataFrame:
     and undated (the verdict without the month of release)."""
     parts = []
     for scheme, train, test in splits(known):
-        if not len(test):
-            continue
         booster, support = known.fitted(train)
         months = known.months[test].tolist() if scheme in DATED else None
         for asked, left_out in ways_to_ask(known).items():
@@ -187,14 +187,20 @@ def measure(known: Known) -> pd.DataFrame:
 
 
 def corner(known: Known) -> pd.DataFrame:
-    """The verdicts on 1.1e9 parameters and 2e12 tokens by what was known before anything like it was."""
-    before = np.flatnonzero((known.months != "") & (known.months < CORNER_MONTH))
-    if len(before) < FEWEST_TRAINING:
-        return pd.DataFrame(columns=["given", "verdict"])
-    _, support = known.fitted(before)
+    """The verdicts on 1.1e9 parameters and 2e12 tokens by what was known before anything like it was, and by all models
+    without those near it: known, given, verdict, far (whether density alone keeps it from being inside)."""
+    scale = known.task.design[list(CORNER)].to_numpy(dtype=np.float64)
+    near = (np.abs(np.log(scale / list(CORNER.values()))) < np.log(NEAR_FACTOR)).all(axis=1)
+    before = (known.months != "") & (known.months < CORNER_MONTH)
     given = {"parameters and tokens": CORNER, "and domain shares": CORNER | CORNER_SHARES}
     encoded = known.task.encoding.matrix(pd.DataFrame(given.values()), known.names)
-    return pd.DataFrame({"given": list(given), "verdict": support.verdicts(encoded).verdict})
+    parts = []
+    for name, rows in {"before TinyLlama": before, "all but models near it": ~near}.items():
+        if rows.sum() >= FEWEST_TRAINING:
+            verdicts = known.fitted(np.flatnonzero(rows))[1].verdicts(encoded)
+            far = verdicts.distance > verdicts.spacing
+            parts.append(pd.DataFrame({"known": name, "given": list(given), "verdict": verdicts.verdict, "far": far}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def relative(answers: pd.DataFrame) -> pd.DataFrame:
@@ -234,10 +240,14 @@ def months_summary(answers: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 
 def corner_summary(corners: pd.DataFrame) -> Iterator[dict[str, object]]:
-    """A row per way to describe the corner: on how many benchmarks it gets each verdict."""
-    for given, part in corners.groupby("given", sort=False):
-        row: dict[str, object] = {"given": given}
-        yield row | {verdict: int((part["verdict"] == verdict).sum()) for verdict in VERDICTS}
+    """A row per known models and way to describe the corner: on how many benchmarks it gets each verdict, is far."""
+    for (name, given), part in corners.groupby(["known", "given"], sort=False):
+        row: dict[str, object] = {"known": name, "given": given}
+        yield (
+            row
+            | {verdict: int((part["verdict"] == verdict).sum()) for verdict in VERDICTS}
+            | {"far": part["far"].sum()}
+        )
 
 
 if __name__ == "__main__":

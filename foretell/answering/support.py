@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 SPACING_QUANTILE = 0.9  # of the distances of training models to their nearest neighbours; farther is the edge
 OUTSIDE_SPACINGS = 2.0  # farther than this many times that is outside
 UNKNOWN_COST = 0.25  # of the typical error: so much may unknown features contribute, together
-SHARES_KNOWN_PCT = 50.0  # percent of the pretraining data whose domain must be given, or half of the shares
+SHARES_KNOWN_PCT = 50.0  # percent of the pretraining data whose domain must be given, or half of what shares contribute
 OUTSIDE_FACTOR = 3.0  # times the largest parameters, tokens or compute; anything above 1 is the edge
 MONTHS_AHEAD = 6.0  # after the newest training model
 N_NEAREST = 3
@@ -111,7 +111,7 @@ class Support:
 
         Edge: (1) the nearest training model is farther than 90 % of the training models are from their own nearest
         neighbours, by the features that the query gives; (2) the unknown features contribute more than a quarter of
-        the typical error together; (3) fewer than half of the domain shares that matter are given, and those given
+        the typical error together; (3) the domain shares given contribute less than half of what all of them do, and
         add up to less than 50 percent; (4) parameters, tokens or compute are above every training model's; (5) it is
         released more than 6 months after the newest training model. Outside: more than twice the distance of (1), more
         than 3 times the largest of (4), parameters or tokens unknown, or nothing known. Inside: none of these.
@@ -166,8 +166,8 @@ class Support:
         findings.add(costly, False, words)
 
     def _judge_shares(self, findings: Findings, encoded: Array) -> None:
-        shares = encoded[:, self.shares]
-        few = 2 * (~np.isnan(shares)).sum(axis=1) < shares.shape[1]
+        shares, weight = encoded[:, self.shares], self.importance[self.shares]
+        few = (~np.isnan(shares) * weight).sum(axis=1) < weight.sum() / 2
         little = np.nansum(shares, axis=1) < SHARES_KNOWN_PCT
         findings.add(few & little, False, "most of the pretraining data's domains are unknown")
 

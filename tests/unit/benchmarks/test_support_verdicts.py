@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.support_verdicts import (
     Known,
+    corner,
     corner_summary,
     measure,
     months_summary,
@@ -61,6 +62,12 @@ def test_errors_are_of_models_held_out(known: Known) -> None:
     assert "inside" not in set(unshared["verdict"])
 
 
+def test_the_corner_is_not_inside(known: Known) -> None:
+    corners = corner(known)
+    assert "all but models near it" in set(corners["known"])
+    assert "inside" not in set(corners["verdict"])
+
+
 def test_the_tables() -> None:
     answers = pd.DataFrame(
         {
@@ -74,8 +81,11 @@ def test_the_tables() -> None:
     rows = list(summary(relative(answers)))
     assert [row["inside"] for row in rows] == ["0.50 (50%)", "none"]
     assert [row["outside"] for row in rows] == ["2.00 (25%)", "3.00 (100%)"]
-    corners = pd.DataFrame({"given": "corner", "verdict": ["edge", "edge", "outside"]})
-    assert list(corner_summary(corners)) == [{"given": "corner", "inside": 0, "edge": 2, "outside": 1}]
+    corners = pd.DataFrame(
+        {"known": "all", "given": "corner", "verdict": ["edge", "edge", "outside"], "far": [True, False, True]}
+    )
+    row = {"known": "all", "given": "corner", "inside": 0, "edge": 2, "outside": 1, "far": 2}
+    assert list(corner_summary(corners)) == [row]
     later = pd.DataFrame(
         {
             "scheme": ["later"] * 4 + ["family"],
