@@ -6,6 +6,7 @@ data mixtures, read training trajectories.
 >>> import foretell
 >>> predictor = foretell.load_predictor("mmlu_5shot")  # doctest: +SKIP
 >>> predictor.predict({"total_params": 7e9, "tokens_billions": 2000, "pct_code": 20})  # doctest: +SKIP
+>>> foretell.load_predictors(["mmlu_5shot", "gsm8k_5shot"])  # asks several at once  # doctest: +SKIP
 
 Each part is imported when it is first used, so that importing one does not load the libraries of the others.
 """
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from foretell.answering.predictor import Predictor
     from foretell.errors import ConfigError, DataError, ForetellError, RefusedError, TrackingError
     from foretell.loading import load_predictor
+    from foretell.panel import Panel, load_predictors
     from foretell.version import __version__
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "DataError",
     "Explanation",
     "ForetellError",
+    "Panel",
     "Predictor",
     "RefusedError",
     "TrackingError",
@@ -36,6 +39,7 @@ __all__ = [
     "engine",
     "laws",
     "load_predictor",
+    "load_predictors",
     "mixtures",
     "stats",
     "trajectories",
@@ -44,9 +48,11 @@ __all__ = [
 _HOMES = {
     "Answer": "answering.answer",
     "Explanation": "answering.answer",
+    "Panel": "panel",
     "Predictor": "answering.predictor",
     "__version__": "version",
     "load_predictor": "loading",
+    "load_predictors": "panel",
 } | dict.fromkeys(("ConfigError", "DataError", "ForetellError", "RefusedError", "TrackingError"), "errors")
 
 

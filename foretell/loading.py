@@ -51,7 +51,7 @@ def load_predictor(source: str | os.PathLike[str], *, store: str = "", version: 
     if (Path(text) / CARD).is_file():
         return Predictor.load(Path(text))
     address = store or store_address()
-    if _is_benchmark(text) and not version.isdigit():
+    if is_benchmark(text) and not version.isdigit():
         return load_registered(address, [text], version)[text]
     with _one_line(text, address):
         files, origin = _locate(_client(address), text, version)
@@ -59,15 +59,17 @@ def load_predictor(source: str | os.PathLike[str], *, store: str = "", version: 
     return Predictor.load(_whole_folder(text, Path(root), address)).from_origin(f"{origin} in {_shown(address)}")
 
 
-def load_registered(address: str, benchmarks: Sequence[str], alias: str = "") -> dict[str, Predictor]:
+def load_registered(address: str, benchmarks: Sequence[str] | None, alias: str = "") -> dict[str, Predictor]:
     """Benchmark -> its predictor in the store at `address`: the one that `alias` points to, else its champion, or its
-    candidate. Raises as `load_predictor` does, and TrackingError naming a benchmark that has none."""
+    candidate; of all that have one where `benchmarks` is None. Raises as `load_predictor` does, and TrackingError
+    naming a benchmark that has none."""
     aliases = (alias,) if alias else DEFAULT_ALIASES
-    versions = registered_versions(address, benchmarks, aliases)
-    for benchmark in benchmarks:
-        if benchmark not in versions:
-            missing = f"there is no {' or '.join(aliases)} of {NAME_PREFIX}{benchmark}"
-            raise TrackingError(f"{benchmark}: no folder with {CARD}, and {missing} ({_shown(address)})")
+    names = all_registered(address) if benchmarks is None else benchmarks
+    versions = registered_versions(address, names, aliases)
+    missing = [] if benchmarks is None else [name for name in benchmarks if name not in versions]
+    if missing:
+        none = f"there is no {' or '.join(aliases)} of {NAME_PREFIX}{missing[0]}"
+        raise TrackingError(f"{missing[0]}: no folder with {CARD}, and {none} ({_shown(address)})")
     folders = [registered_files(address, version) for version in versions.values()]
     return {
         benchmark: predictor.from_origin(
@@ -158,7 +160,7 @@ def _whole_folder(what: str, root: Path, address: str) -> Path:
     return folder
 
 
-def _is_benchmark(source: str) -> bool:
+def is_benchmark(source: str) -> bool:
     """Whether a source is a benchmark's name: no path, no run, no address."""
     return not (RUN_ID.fullmatch(source) or "/" in source or ":" in source)
 
@@ -173,7 +175,7 @@ def _locate(client: Any, source: str, version: str) -> tuple[str, str]:
     if kind == "models":
         name, _, wanted = rest.replace("@", "/").partition("/")
         return _files_of_version(client, name, wanted)
-    if _is_benchmark(source):
+    if is_benchmark(source):
         return _files_of_version(client, f"{NAME_PREFIX}{source}", version)
     return _files_of_run(client, source), f"run {source}"
 

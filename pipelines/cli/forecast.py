@@ -48,7 +48,7 @@ def register(
     from pipelines.forecast_registration import register_forecast
 
     if source is not None:
-        from pipelines.cli.compare_designs import read_design
+        from pipelines.cli.designs import read_design
 
         design = dict(read_design(source).with_given(design).values)
     record = register_forecast(name, design, rival or [], benchmark or [], group or [], level)

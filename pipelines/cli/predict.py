@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from foretell.errors import DataError
+from pipelines.cli.option_rules import check_combination
 from pipelines.cli.quick_xgboost import import_xgboost
 
 app = typer.Typer()
@@ -65,6 +66,22 @@ def predict(
         typer.Option(help="only this group: paper, leaderboard_v1, leaderboard_v2, more (repeatable)"),
     ] = None,
     level: Annotated[float | None, typer.Option(help="level of the interval, as 0.9", min=0.01, max=0.99)] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="the architecture from a model's config.json (or its folder); goes with --tokens, and options replace "
+            "what it says",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="shares of the pretraining data in YAML (pct_code: 20)")
+    ] = None,
+    designs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="many designs: CSV, a row each, columns named like the features, model_id"),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="write the answers to --designs as CSV")] = None,
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -103,14 +120,48 @@ def predict(
         "release_month": release,
     }
     given = {name: value for name, value in query.items() if value is not None}
+    check_combination(
+        {"--config": config, "--designs": designs, "--compare": compare},
+        {"--csv": csv, "--json": as_json, "--plot": plot, "--explain": explain},
+        tokens is not None,
+    )
+    if data is not None or config is not None:
+        from pipelines.cli.designs import read_config, read_mixture
+
+        given = (read_mixture(data) if data is not None else {}) | given
+        given = dict(read_config(config).with_given(given).values) if config is not None else given
     if plot is not None:
         from pipelines.cli.answer_figure import check_plot
 
         check_plot(plot)
     import_xgboost()
+    if designs is not None:
+        from pipelines.cli.answers import registered_predictors
+        from pipelines.cli.design_tables import (
+            answer_designs,
+            check_output,
+            print_json,
+            print_table,
+            read_designs,
+            write_answers,
+        )
+
+        if csv is not None:
+            check_output(csv)
+        table = read_designs(designs, given)
+        predictors = registered_predictors(benchmark or [], group or [])
+        answered = answer_designs(predictors, table, level, str(designs))
+        if csv is not None:
+            write_answers(csv, answered)
+        elif as_json:
+            print_json(answered)
+        else:
+            print_table(answered, predictors)
+        return
     if compare is not None:
         from pipelines.cli.answers import registered_predictors
-        from pipelines.cli.compare_designs import compare_designs, print_comparisons, read_design
+        from pipelines.cli.compare_designs import compare_designs, print_comparisons
+        from pipelines.cli.designs import read_design
 
         first, second = (read_design(source).with_given(given) for source in compare)
         compared = compare_designs(registered_predictors(benchmark or [], group or []), first, second, level)

@@ -74,6 +74,8 @@ def test_it_reads_a_local_store_and_sees_a_promotion_at_once(store: str) -> None
     assert before.predict(DESIGN).score == after.predict(DESIGN).score
     assert registered_names(store, "foretell-") == [NAME, "foretell-xnli_0shot"]
     assert all_registered(store) == ["lambada_0shot", "xnli_0shot"]
+    for panel in (foretell.load_predictors(store=store), foretell.load_predictors(["lambada_0shot"], store=store)):
+        assert [predictor.origin for predictor in panel.values()] == [after.origin]
 
 
 def test_an_answer_from_a_local_store_needs_no_mlflow(store: str) -> None:

@@ -17,7 +17,8 @@ from foretell.answering.predictor import Predictor
 from foretell.errors import DataError
 from models.task import Task
 from pipelines.cli.answers import RegisteredPredictor
-from pipelines.cli.compare_designs import Design, compare_designs, print_comparisons, read_design
+from pipelines.cli.compare_designs import compare_designs, print_comparisons
+from pipelines.cli.designs import Design, read_design
 from pipelines.cli.main import app
 from pipelines.files import write_parquet
 from pipelines.paths import DESIGN_TABLE
