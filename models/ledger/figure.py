@@ -72,7 +72,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float], titles: 
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7)
     first = rows.iloc[0]
-    models = f"{rows['model_id'].nunique()} models, learnt from {rows['n_train'].max():.0f}"
+    models = f"{rows['model_id'].nunique()} models, learnt from up to {rows['n_train'].max():.0f}"
     axes.set_title(
         f"from {first['cutoff']}: {inside.mean():.0%} of {len(rows)} inside\n{models}", fontsize=8.5, loc="left"
     )
