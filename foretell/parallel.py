@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
-import joblib
 from pydantic import Field
 
 from foretell.errors import ConfigError
@@ -54,6 +53,8 @@ class Spread:
             return [_reported(future.result(), on_result) for future in futures]
         options: dict[str, Any] = {"n_jobs": self.n_workers, "return_as": "generator"}
         options |= {"backend": "threading"} if self.backend == "threads" else {"inner_max_num_threads": 1}
+        import joblib  # takes a while, and most commands spread nothing
+
         work = (joblib.delayed(function)(item) for item in items)
         return [_reported(result, on_result) for result in joblib.Parallel(**options)(work)]
 

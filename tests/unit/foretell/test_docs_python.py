@@ -19,7 +19,7 @@ def test_the_page_runs(small_task: Task, tmp_path: Path, monkeypatch: pytest.Mon
     save_predictor(tmp_path / "data" / "predictors" / "lambada_0shot", small_task)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 7
     session: dict[str, object] = {}
     for block in blocks:
         printed = io.StringIO()
