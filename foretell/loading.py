@@ -176,7 +176,11 @@ def _locate(client: Any, source: str, version: str) -> tuple[str, str]:
         name, _, wanted = rest.replace("@", "/").partition("/")
         return _files_of_version(client, name, wanted)
     if is_benchmark(source):
-        return _files_of_version(client, f"{NAME_PREFIX}{source}", version)
+        name = f"{NAME_PREFIX}{source}"
+        try:
+            return _files_of_version(client, name, version)
+        except LookupError:
+            raise LookupError(f"no folder with {CARD}, and there is no {version} of {name}") from None
     return _files_of_run(client, source), f"run {source}"
 
 
