@@ -153,6 +153,38 @@ def test_of_two_that_download_at_once_both_read_whole_files(cache: Path) -> None
     assert len(list(cache.iterdir())) == 1
 
 
+BOTH = f"""
+import sys, time
+from pathlib import Path
+from foretell.registry.cache import cached_files
+from foretell.registry.version import RegisteredVersion
+
+def slow(folder):
+    (folder / "predictor" / "deep").mkdir(parents=True)
+    Path(sys.argv[1]).touch()
+    while not Path(sys.argv[2]).exists():  # until the other one downloads too
+        time.sleep(0.01)
+    (folder / "predictor" / "a").write_text("whole")
+    (folder / "predictor" / "deep" / "b").write_text("whole" * 100)
+    return folder / "predictor"
+
+files = cached_files({STORE!r}, {VERSION!r}, slow)
+assert (files / "a").read_text() == "whole" and len((files / "deep" / "b").read_text()) == 500
+print("read", flush=True)
+"""
+
+
+def test_two_processes_that_download_at_once_both_read_whole_files(cache: Path, tmp_path: Path) -> None:
+    marks = [str(tmp_path / "one"), str(tmp_path / "two")]
+    commands = [[sys.executable, "-c", BOTH, *order] for order in (marks, marks[::-1])]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in commands]
+    assert [process.communicate(timeout=60)[0] for process in both] == ["read\n", "read\n"]
+    assert len(list(cache.iterdir())) == 1
+    download = Download()
+    assert content(cached_files(STORE, VERSION, download)) == WHOLE
+    assert download.calls == 0
+
+
 def test_what_nobody_used_for_long_is_removed_and_what_is_not_ours_stays(cache: Path) -> None:
     old = cached_files(STORE, VERSION, Download()).parent
     (cache / "notes").mkdir()
