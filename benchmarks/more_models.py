@@ -28,7 +28,7 @@ from models.catalogue import SELECTED_DESIGN
 from models.nested import NestedResult, nested_cv
 from models.problem import Problem
 from models.protocol import Protocol
-from models.schemes import Scheme
+from models.schemes import DRAWN, Scheme
 from models.selection import Rule, forward_select, selected
 from models.task import Task
 from pipelines.files import write_csv
@@ -90,7 +90,7 @@ def compare(task: Task, known: set[str], params: Params) -> dict[str, float | st
     }
     for when, models in (("before", before), ("after", task)):
         features = chosen[when]
-        for scheme in Scheme:
+        for scheme in DRAWN:
             errors = Errors.of(models, features, scheme, params.protocol, spread.n_workers)
             name = f"{scheme.value}_{when}"
             row[f"{name}_scale"], row[f"{name}_design"] = errors.mae()
@@ -132,7 +132,7 @@ def main() -> None:
     for name in [name for name in table if str(name).endswith("_p_corrected")]:
         table[str(name).replace("_p_corrected", "_p_bh")] = benjamini_hochberg(table[name])
     write_csv(REPORTS / "more_models.csv", table)
-    for scheme in Scheme:
+    for scheme in DRAWN:
         print(f"\n{scheme.label}\n\n{shown(table, scheme)}")
 
 

@@ -22,8 +22,8 @@ PRETRAINED = ("from_scratch", "from_scratch_distilled", "continued_pretraining")
 
 @dataclass(frozen=True)
 class Tables:
-    """`design`: model_id, family, then the view's features in raw words and units. `scores`: model_id, benchmark,
-    score, n_subtasks. `left_out`: model_id, benchmark (empty = every one), reason."""
+    """`design`: model_id, family, release_month (YYYY-MM), then the view's features in raw words and units. `scores`:
+    model_id, benchmark, score, n_subtasks. `left_out`: model_id, benchmark (empty = every one), reason."""
 
     design: pd.DataFrame
     scores: pd.DataFrame
@@ -60,7 +60,7 @@ def tabulate(raw: Mapping[str, pd.DataFrame], view: View, targets: Sequence[Targ
             if model not in scored
         ]
     made = [name for name in (GENERATIONS_SOURCE,) if name in usable]
-    names = ["model_id", "family", *made, *(feature.name for feature in FEATURES[view])]
+    names = ["model_id", "family", "release_month", *made, *(feature.name for feature in FEATURES[view])]
     scores = pd.concat([frame for frame in kept if len(frame)] or kept[:1], ignore_index=True)
     return Tables(
         design=usable[names].sort_values("model_id", ignore_index=True),
@@ -77,7 +77,7 @@ def _verified(raw: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _published(raw: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    about = raw["models"][["model_id", "family", "base_kind"]]
+    about = raw["models"][["model_id", "family", "release_month", "base_kind"]]
     return _floats(raw["published_design"].merge(about, on="model_id", how="left", validate="one_to_one"))
 
 

@@ -23,7 +23,7 @@ from models.learners import LEARNERS
 from models.nested import NestedResult, cell_errors, choose_cells, fold_errors, nested_cv, refit_predict
 from models.problem import Baseline, Problem
 from models.protocol import Protocol
-from models.schemes import Scheme
+from models.schemes import DRAWN, Scheme
 from models.splits import Fold, Splits
 from models.task import Task
 
@@ -56,8 +56,9 @@ class Plan:
 
 
 def schemes_of(entry: Entry) -> tuple[Scheme, ...]:
-    """The schemes that a predictor is evaluated on: all of them, a cross-check on random folds only."""
-    return tuple(Scheme) if entry.cross_check_of is None else (Scheme.RANDOM,)
+    """The schemes that a predictor of the study is evaluated on: those whose folds are drawn, a cross-check on random
+    folds only. Stage `backtest` has the others."""
+    return DRAWN if entry.cross_check_of is None else (Scheme.RANDOM,)
 
 
 def evaluate(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from foretell.settings import Count, Share, settings
+from foretell.settings import Count, Positive, Share, settings
 
 if TYPE_CHECKING:
     from foretell.engine import Cell
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 Folds = Annotated[int, Field(ge=2)]
 Depth = Annotated[int, Field(ge=1, le=12)]
 Rate = Annotated[float, Field(gt=0, le=1)]
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 @settings
 class Protocol:
     """The nested cross-validation: folds, the part of each outer training set that is set aside (0.2 reproduces the
-    paper's code, which never uses it), and the grid of boosted trees. The section `protocol` of params.yaml; raises
+    paper's code, which never uses it), the grid of boosted trees, and where the schemes `time` and `size` cut: release
+    months from `first_cutoff` on, `months_between_cutoffs` apart, and parameter counts `size_limits`, each as long as
+    `min_train_models` lie before it and `min_test_models` behind. The section `protocol` of params.yaml; raises
     ConfigError on impossible values."""
 
     outer_folds: Folds = 3
@@ -28,6 +31,11 @@ class Protocol:
     max_depth: Annotated[tuple[Depth, ...], Field(min_length=1)] = (2, 3, 5)
     learning_rate: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.01, 0.1, 0.3)
     n_estimators: Annotated[tuple[Count, ...], Field(min_length=1)] = (50, 100)
+    first_cutoff: Month = "2023-04"
+    months_between_cutoffs: Count = 3
+    size_limits: Annotated[tuple[Positive, ...], Field(min_length=1)] = (3e9, 8e9, 15e9)
+    min_train_models: Count = 30
+    min_test_models: Count = 5
 
     @property
     def cells(self) -> tuple[Cell, ...]:

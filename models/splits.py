@@ -1,7 +1,8 @@
 """Which models train and which test: the index sets of nested cross-validation, made once and shared by everything.
 
-Two ways to split: at random, row by row, as the reference analysis does; and by family, whole families on one side,
-because siblings (a model and its deduplicated twin) on both sides flatter every tree.
+Three ways to split: at random, row by row, as the reference analysis does; by family, whole families on one side,
+because siblings (a model and its deduplicated twin) on both sides flatter every tree; and in an order (of release, of
+size), where what comes before a cut-off predicts what comes after it, as whoever plans a model must.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Fold(NamedTuple):
 class Splits:
     """One seed's nested folds over `n` rows: `outer[o]`, its inner folds `inner[o][i]`, and the rows `set_aside[o]`.
 
-    The inner folds partition `outer[o].train`; rows set aside are in neither part of outer fold o.
+    The inner folds are made of `outer[o].train` (at random and by family they partition it); rows set aside are in
+    neither part of outer fold o. `cutoffs` names each outer fold's cut-off where rows are split in an order.
     """
 
     seed: int
@@ -40,6 +42,7 @@ class Splits:
     outer: tuple[Fold, ...]
     inner: tuple[tuple[Fold, ...], ...]
     set_aside: tuple[Indices, ...]
+    cutoffs: tuple[str, ...] = ()
 
     @cached_property
     def inner_rows(self) -> FoldRows:
@@ -126,3 +129,47 @@ def family_splits(groups: Sequence[Hashable], seed: int, protocol: Protocol) -> 
         inner.append(tuple(folds(train, protocol.inner_folds, rng)))
         set_aside.append(rest)
     return Splits(seed, int(family.size), tuple(outer), tuple(inner), tuple(set_aside))
+
+
+def rolling_splits(
+    order: NDArray[np.float64],
+    period: Indices,
+    cutoffs: Sequence[str],
+    set_aside: NDArray[np.bool_],
+    protocol: Protocol,
+) -> Splits | None:
+    """Nested folds with a rolling origin: outer fold k trains on the periods before k and tests on period k.
+
+    `order` [n] is what rows are ordered by (month of release, size), `period` [n] counts the `cutoffs` that lie before
+    a row, `set_aside` [n] marks rows that are in neither part. A cut-off counts where `min_train_models` rows lie
+    before it and `min_test_models` behind it; a period without rows belongs to the cut-off before. The inner folds of
+    a training part are made in the same way, at quantiles of its order (`inner_rolling`). None where no cut-off counts.
+    """
+    usable = np.flatnonzero(~set_aside)
+    outer, names = [], []
+    for number, name in enumerate(cutoffs, start=1):
+        before, behind = usable[period[usable] < number], usable[period[usable] >= number]
+        test = behind[period[behind] == number]
+        if test.size and before.size >= protocol.min_train_models and behind.size >= protocol.min_test_models:
+            outer.append(Fold(before, test))
+            names.append(name)
+    if not outer:
+        return None
+    inner = tuple(inner_rolling(order, fold.train, protocol.inner_folds) for fold in outer)
+    return Splits(0, order.size, tuple(outer), inner, (np.flatnonzero(set_aside),) * len(outer), tuple(names))
+
+
+def inner_rolling(order: NDArray[np.float64], rows: Indices, n_folds: int) -> tuple[Fold, ...]:
+    """`n_folds` folds with a rolling origin inside `rows`: the later part of them, in `order`, is cut into as many
+    pieces of nearly equal size, each predicted by all that come before it. Rows of equal order are kept together as
+    far as this leaves every piece a row."""
+    ordered = rows[np.argsort(order[rows], kind="stable")]
+    n = ordered.size
+    starts = [round(n * (2 + piece) / (n_folds + 2)) for piece in range(n_folds)]
+    values = order[ordered]
+    for piece, start in enumerate(starts):
+        first = int(np.searchsorted(values, values[start], side="left"))
+        low = starts[piece - 1] + 1 if piece else 2
+        starts[piece] = first if first >= low else start
+    ends = [*starts[1:], n]
+    return tuple(Fold(np.sort(ordered[:a]), np.sort(ordered[a:b])) for a, b in zip(starts, ends, strict=True))

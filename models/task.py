@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from features.catalogue import View
 from features.targets import Target
-from foretell.answering.encoding import Encoding
+from foretell.answering.encoding import RELEASE_MONTH, Encoding
+from foretell.answering.verdicts import month_numbers
 from foretell.errors import DataError
 
 Array = NDArray[np.float64]
@@ -51,6 +52,11 @@ class Task:
     def families(self) -> tuple[str, ...]:
         """Each row's family."""
         return tuple(self.design["family"].astype(str))
+
+    @property
+    def release_months(self) -> Array:
+        """Each row's month of release as a number (see `month_numbers`), NaN = unknown."""
+        return month_numbers(self.design[RELEASE_MONTH]) if RELEASE_MONTH in self.design else self.scores * np.nan
 
     @property
     def benchmark(self) -> str:

@@ -57,8 +57,14 @@ class Evaluate(Section):
     storage: str
 
 
+class Backtest(Section):
+    seeds: Annotated[int, Field(ge=2)]
+    select_seeds: Count
+
+
 class Explain(Section):
     seeds: Count
+    forecast_seeds: Count
 
 
 class Fit(Section):
@@ -66,7 +72,6 @@ class Fit(Section):
     seeds: Count
     level: Level
     calibration_folds: Annotated[int, Field(ge=2)]
-    coverage_seeds: Count
 
     @field_validator("predictor")
     @classmethod
@@ -83,6 +88,7 @@ class Params(Section):
     protocol: Protocol
     select: Select
     evaluate: Evaluate
+    backtest: Backtest
     explain: Explain
     fit: Fit
     fit_laws: LawSettings

@@ -36,7 +36,7 @@ SMALL_PARAMS = {
     "select": {"seeds": 1},
     "evaluate": {"seeds": 3, "family_seeds": 2, "lightgbm": False},
     "explain": {"seeds": 2},
-    "fit": {"seeds": 2, "calibration_folds": 5, "coverage_seeds": 2},
+    "fit": {"seeds": 2, "calibration_folds": 5},
     "parallel": {"workers": 1},
 }
 

@@ -70,3 +70,9 @@ def month_numbers(months: Iterable[Any]) -> Array:
         else:
             raise DataError(f"month of release {month!r}; expected YYYY-MM, for example 2026-03")
     return np.array(numbers, dtype=np.float64)
+
+
+def month_text(month: float) -> str:
+    """The text "YYYY-MM" of a month that `month_numbers` counted."""
+    year, before = divmod(int(month) - 1, 12)
+    return f"{year:04d}-{before + 1:02d}"

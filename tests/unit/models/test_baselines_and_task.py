@@ -49,7 +49,7 @@ def test_rows_are_sorted_by_model(small_tables: Tables, target: pd.DataFrame) ->
     assert list(straight.model_ids) == sorted(straight.model_ids)
     assert straight.model_ids == moved.model_ids
     np.testing.assert_array_equal(straight.scores, moved.scores)
-    names = [feature for feature in small_tables.design.columns if feature not in ("model_id", "family")]
+    names = [feature.name for feature in encoding.features if feature.name in small_tables.design]
     np.testing.assert_array_equal(straight.columns(names), moved.columns(names))
     assert dict(zip(straight.model_ids, straight.scores, strict=True)) == dict(
         zip(target["model_id"], target["score"], strict=True)
