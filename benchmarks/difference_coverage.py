@@ -28,7 +28,7 @@ from foretell.answering.predictor import CARD as CARD_FILE
 from foretell.answering.predictor import TRAINING, Predictor
 from foretell.markdown import markdown_table
 from models.catalogue import SELECTED_DESIGN
-from models.fitting import card, fit
+from models.fitting import card, fit_trees
 from models.protocol import Protocol
 from models.schemes import Scheme
 from models.splits import Indices
@@ -64,11 +64,11 @@ def main() -> None:
 
 def predictor_of(task: Task, protocol: Protocol, n_folds: int, level: float) -> Predictor:
     """A predictor of the task's models, written and read as a registered one is."""
-    fitted = fit(task, FEATURES, protocol, 1, n_folds)
+    fitted = fit_trees(task, FEATURES, protocol, 1, n_folds)
     about = card(task, SELECTED_DESIGN.name, FEATURES, fitted, level, predictable=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name, booster in fitted.boosters().items():
+        for name, booster in fitted.boosters.items():
             (folder / name).write_bytes(booster.save_raw("ubj"))
         fitted.training.to_csv(folder / TRAINING, index=False)
         with (folder / CARD_FILE).open("w", encoding="utf-8") as stream:

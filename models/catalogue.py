@@ -44,6 +44,8 @@ class Entry:
         scores themselves.
     shown: whether it has a column in the report's table of errors and a colour in the figure of errors.
     explained: whether stage `explain` computes its SHAP values.
+    member: whether it is one of the forecasters that the forecast blends: an offset in scale, and trees on the rest.
+    blended: whether it is the forecast. Members and forecast are measured by stage `backtest`, not by `evaluate`.
     """
 
     name: str
@@ -58,11 +60,18 @@ class Entry:
     registrable: bool = False
     shown: bool = True
     explained: bool = False
+    member: bool = False
+    blended: bool = False
 
     @property
     def is_baseline(self) -> bool:
         """True for a predictor without trees."""
-        return self.learner is None
+        return self.learner is None and not self.is_forecaster
+
+    @property
+    def is_forecaster(self) -> bool:
+        """True for the forecast and its members."""
+        return self.member or self.blended
 
     def __str__(self) -> str:
         return self.name
@@ -135,6 +144,41 @@ ALL_FEATURES_LIGHTGBM = Entry(
     cross_check_of=ALL_FEATURES,
     shown=False,
 )
+LINE_EXTRA_TREES = Entry(
+    "line_extra_trees",
+    "line in log odds + extra trees on the rest",
+    Source.EVERY_DESIGN,
+    "line + extra trees",
+    shown=False,
+    member=True,
+)
+LAW_EXTRA_TREES = Entry(
+    "law_extra_trees",
+    "power law + extra trees on the rest",
+    Source.EVERY_DESIGN,
+    "law + extra trees",
+    shown=False,
+    member=True,
+)
+LINE_BOOSTED_TREES = Entry(
+    "line_boosted_trees",
+    "line in log odds + boosted trees on the rest",
+    Source.EVERY_DESIGN,
+    "line + boosted trees",
+    shown=False,
+    member=True,
+)
+FORECAST = Entry(
+    "forecast",
+    "forecast (blend)",
+    Source.EVERY_DESIGN,
+    "forecast",
+    reference=SCALE_ONLY,
+    registrable=True,
+    shown=False,
+    explained=True,
+    blended=True,
+)
 
 PREDICTORS = (
     MEDIAN,
@@ -147,8 +191,18 @@ PREDICTORS = (
     LAW_PLUS_TREES,
     SCALE_ONLY_LIGHTGBM,
     ALL_FEATURES_LIGHTGBM,
+    LINE_EXTRA_TREES,
+    LAW_EXTRA_TREES,
+    LINE_BOOSTED_TREES,
+    FORECAST,
 )
 CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in PREDICTORS}
+EVALUATED = tuple(entry for entry in PREDICTORS if not entry.is_forecaster)
+"""The predictors of the study's comparison, which stage `evaluate` measures over its seeds."""
+FORECASTERS = tuple(entry for entry in PREDICTORS if entry.is_forecaster)
+"""The forecast and its members, which stage `backtest` measures."""
+MEMBERS = tuple(entry for entry in PREDICTORS if entry.member)
+"""What the forecast blends."""
 SELECTED = tuple(entry for entry in PREDICTORS if entry.selection == entry.name)
 """The predictors whose features stage `select` chooses; others may share their choice."""
 

@@ -1,10 +1,10 @@
-"""The predictor that is registered: the best grid cell over all models, XGBoost boosters on all of them and on
-calibration folds, and a measurement of how often its intervals hold on held-out models and families."""
+"""The predictor that is registered, fitted on all models: the forecast, or plain trees with the best grid cell over all
+models, XGBoost boosters on all of them and on calibration folds."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 from xgboost import Booster
 
+from foretell.answering.blended import ERRORS
 from foretell.answering.boosters import importance, predict_rows
 from foretell.answering.card import Card
 from foretell.answering.encoding import RELEASE_MONTH
-from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration, bounded, coverage
-from foretell.answering.predictor import FINAL, fold_file
+from foretell.answering.intervals import CALIBRATION_FOLDS, Calibration
 from foretell.answering.support import Support
+from foretell.answering.trees import FINAL, fold_file
 from foretell.engine import Cell
 from models.boosters import train_booster
-from models.nested import cell_errors, nested_cv
+from models.forecast.fitting import fit_forecast, training_table
+from models.forecast.members import Inputs
+from models.nested import cell_errors
 from models.problem import Problem
 from models.protocol import Protocol
 from models.splits import Fold, Splits, deal_families, number_families
@@ -32,18 +35,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fitted:
-    """Boosters fitted on every model (`final`) and without each calibration fold (`folds`), with `training`: model_id,
-    actual, then for random folds and (prefix `family_`) folds of whole families the fold, the residual |actual -
-    prediction without the fold| and the distance to the nearest model outside the fold; then the encoded features."""
+    """A predictor to be stored: its `boosters` (file name -> booster), its `training` models and further `tables` (file
+    name -> table), and what its card says of the fit.
 
-    cell: Cell
-    final: Booster
-    folds: tuple[Booster, ...]
+    `training` holds model_id, actual, release_month where known, and the encoded features; for plain trees also, for
+    random folds and (prefix `family_`) folds of whole families, the fold, the residual |actual - prediction without the
+    fold| and the distance to the nearest model outside the fold.
+    """
+
+    boosters: Mapping[str, Booster]
     training: pd.DataFrame
-
-    def boosters(self) -> dict[str, Booster]:
-        """File name -> booster, as foretell.answering.predictor reads them."""
-        return {FINAL: self.final, **{fold_file(fold): booster for fold, booster in enumerate(self.folds)}}
+    tables: Mapping[str, pd.DataFrame]
+    importance: Array
+    typical_error: float
+    cell: Mapping[str, float] = field(default_factory=dict)
+    n_folds: int = 0
+    blend: tuple[Mapping[str, Any], ...] = ()
 
 
 def card(task: Task, predictor: str, features: Sequence[str], fitted: Fitted, level: float, predictable: bool) -> Card:
@@ -60,19 +67,37 @@ def card(task: Task, predictor: str, features: Sequence[str], fitted: Fitted, le
         predictable=predictable,
         features=tuple(features),
         encoding=task.encoding,
-        cell=fitted.cell._asdict(),
+        cell=fitted.cell,
         n_models=len(task.scores),
         n_families=len(set(task.families)),
-        n_folds=len(fitted.folds),
+        n_folds=fitted.n_folds,
         level=level,
         examples=tuple(
             {str(name): None if pd.isna(value) else value for name, value in row.items()}
             for row in examples.to_dict("records")
         ),
+        importance=dict(zip(features, fitted.importance.tolist(), strict=True)),
+        typical_error=fitted.typical_error,
+        blend=fitted.blend,
     )
 
 
-def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n_folds: int) -> Fitted:
+def fit_blend(task: Task, features: Sequence[str]) -> Fitted:
+    """The forecast fitted on all models."""
+    inputs, rows = Inputs(task, tuple(features)), np.arange(len(task.scores))
+    fitted = fit_forecast(inputs, rows)
+    blend = fitted.model.blend
+    return Fitted(
+        boosters={FINAL: blend.trees},
+        training=training_table(inputs, rows),
+        tables={ERRORS: fitted.errors},
+        importance=fitted.support.importance,
+        typical_error=fitted.typical_error,
+        blend=tuple(part.to_dict() for part in blend.parts),
+    )
+
+
+def fit_trees(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n_folds: int) -> Fitted:
     """Choose the cell with the lowest mean error over `n_seeds` searches on all models, fit it with XGBoost."""
     columns = task.columns(features)
     cell = best_cell(task, features, protocol, n_seeds)
@@ -94,16 +119,39 @@ def fit(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int, n
         named = {"fold": numbered, "residual": residuals, "distance": distances}
         training = training.assign(**{prefix + name: values for name, values in named.items()})
     training = training.assign(**dict(zip(features, columns.T, strict=True)))
-    return Fitted(cell, final, tuple(boosters), training)
+    residuals = np.concatenate([training[f"{prefix}residual"] for prefix in CALIBRATION_FOLDS])
+    return Fitted(
+        boosters={FINAL: final, **{fold_file(fold): booster for fold, booster in enumerate(boosters)}},
+        training=training,
+        tables={},
+        importance=weights,
+        typical_error=float(residuals.mean()),
+        cell=cell._asdict(),
+        n_folds=len(boosters),
+    )
 
 
 def support_of(
-    task: Task, features: Sequence[str], columns: Array, rows: NDArray[Any], weights: Array | None = None
+    task: Task,
+    features: Sequence[str],
+    columns: Array,
+    rows: NDArray[Any],
+    weights: Array | None = None,
+    error: float | None = None,
 ) -> Support:
     """The region that the models in `rows` (a mask or indices) cover in encoded `columns` [n, features], each feature
-    with its weight [features] in distances."""
+    with its weight [features] in distances; `error` is the typical one of the predictor that asks."""
     described = tuple(task.encoding.feature(name) for name in features)
-    return Support(columns[rows], described, tuple(np.array(task.model_ids)[rows]), importance=weights)
+    released = task.design[RELEASE_MONTH][rows].tolist() if error is not None and RELEASE_MONTH in task.design else ()
+    return Support(
+        columns[rows],
+        described,
+        tuple(np.array(task.model_ids)[rows]),
+        importance=weights,
+        error=error,
+        release_months=released,
+        shares=task.encoding.shares,
+    )
 
 
 def best_cell(task: Task, features: Sequence[str], protocol: Protocol, n_seeds: int) -> Cell:
@@ -133,27 +181,21 @@ def calibration_folds(families: Sequence[Hashable], n_folds: int, seed: int = 0)
     return [shuffled, dealt[family]]
 
 
-def measure_coverage(
-    task: Task, features: Sequence[str], protocol: Protocol, splits: Sequence[Splits], n_folds: int, level: float
-) -> dict[str, float]:
-    """Coverage and mean width of the intervals on the test parts of `splits`: in every outer training part the cell is
-    chosen inside, the calibration models are fitted on its folds, and their intervals are held against unseen scores.
-    """
-    problem = Problem.of(task, features, splits, protocol)
-    nested, bounds = nested_cv(problem), (task.target.low, task.target.high)
-    parts: list[tuple[Array, Array, Array]] = []
-    for split, cells, scores in zip(problem.splits, nested.cell, nested.predictions, strict=True):
-        for fold, cell in zip(split.outer, cells, strict=True):
-            chosen, known = protocol.cells[int(cell)], problem.x[fold.train]
-            weights = importance(train_booster(known, task.scores[fold.train], chosen), known)
-            calibration, predictions = _calibrate(task, features, problem, fold, chosen, n_folds, weights)
-            support = support_of(task, features, problem.x, fold.train, weights)
-            distances = support.nearest_distance(problem.x[fold.test])
-            low, high = calibration.interval(predictions, distances, level)
-            _, low, high = bounded(scores[fold.test], low, high, bounds)
-            parts.append((task.scores[fold.test], low, high))
-    actual, low, high = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return {"coverage": coverage(actual, low, high), "mean_width": float(np.mean(high - low))}
+def calibrated(
+    task: Task, features: Sequence[str], problem: Problem, cell: Cell, n_folds: int, level: float
+) -> tuple[Array, Array, list[str]]:
+    """The intervals, low [t] and high [t], and the support verdicts [t] that a predictor with this cell, fitted on the
+    training part of the problem's only outer fold, gives to its test models. Its scores are the problem's; the interval
+    is calibrated inside the training part."""
+    [split] = problem.splits
+    fold, known = split.outer[0], problem.x[split.outer[0].train]
+    weights = importance(train_booster(known, task.scores[fold.train], cell), known)
+    calibration, predictions = _calibrate(task, features, problem, fold, cell, n_folds, weights)
+    error = float(calibration.residual.mean())
+    support = support_of(task, features, problem.x, fold.train, weights, error)
+    verdicts = support.verdicts(problem.x[fold.test], task.design[RELEASE_MONTH].iloc[fold.test])
+    low, high = calibration.interval(predictions, verdicts.distance, level)
+    return low, high, verdicts.verdict
 
 
 def _calibrate(

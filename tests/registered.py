@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from models.fitting import card, fit
+from models.fitting import card, fit_trees
 from models.protocol import Protocol
 from models.task import Task
 
@@ -54,9 +54,9 @@ class Registered:
 
 def save_predictor(folder: Path, task: Task) -> None:
     """Fit a small predictor to `task` and write its folder."""
-    fitted = fit(task, FEATURES, Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(20,)), 1, 5)
+    fitted = fit_trees(task, FEATURES, Protocol(max_depth=(2,), learning_rate=(0.3,), n_estimators=(20,)), 1, 5)
     folder.mkdir(parents=True)
-    for name, booster in fitted.boosters().items():
+    for name, booster in fitted.boosters.items():
         (folder / name).write_bytes(booster.save_raw("ubj"))
     fitted.training.to_csv(folder / "training.csv", index=False)
     with (folder / "predictor.yaml").open("w", encoding="utf-8") as stream:

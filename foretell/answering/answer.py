@@ -53,7 +53,7 @@ class Answer:
             support_reason=str(row["support_reason"]),
             nearest=nearest,
             predictable=bool(row["predictable"]),
-            contributions={name: float(row[f"contribution_{name}"]) for name in ("base", "bounds", *card.features)},
+            contributions={name: float(row[f"contribution_{name}"]) for name in ("base", "bounds", *card.parts)},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,11 +88,11 @@ class Explanation:
         """What `answer` is made of, for the feature values `given`."""
         rows = {
             name: {
-                "value": given[name],
-                "unit": card.encoding.feature(name).unit,
+                "value": given.get(name),
+                "unit": card.encoding.feature(name).unit if name in card.features else "",
                 "contribution": answer.contributions[name],
             }
-            for name in card.features
+            for name in card.parts
         }
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit", "contribution"])
         table.index.name = "feature"

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import DataError
-from .encoding import Encoding
+from .encoding import RELEASE_MONTH, Encoding
 
-FORMAT = 2
+FORMAT = 3
 """Number of the folder's layout; it changes when an older foretell could not read the folder, or would misread it."""
 
 
@@ -22,6 +22,8 @@ class Card:
     model families; `features` are the boosters' columns in order, described by `encoding` among all features a query
     may name. `cell` is the grid cell, `n_models` and `n_families` count the training data, `n_folds` the calibration
     boosters, `level` is the default level of the interval and `examples` are training designs in raw words and units.
+    `importance` is each feature's mean |contribution| over the training models and `typical_error` the mean absolute
+    out-of-fold error, both in score units. `blend` describes the members of a blend (empty: plain trees, see `trees`).
     """
 
     benchmark: str
@@ -39,6 +41,14 @@ class Card:
     n_folds: int
     level: float
     examples: tuple[Mapping[str, Any], ...]
+    importance: Mapping[str, float]
+    typical_error: float
+    blend: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What contributes to a score: the features, and for a blend the month of release."""
+        return (*self.features, RELEASE_MONTH) if self.blend else self.features
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for YAML."""
@@ -57,5 +67,5 @@ class Card:
         values = {key: value for key, value in plain.items() if key != "format"}
         low, high = values["bounds"]
         values |= {"bounds": (float(low), float(high)), "encoding": Encoding.from_dict(values["encoding"])}
-        values |= {name: tuple(values[name]) for name in ("features", "examples")}
+        values |= {name: tuple(values[name]) for name in ("features", "examples", "blend")}
         return cls(**values)

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .answer import Answer
-from .boosters import predict_each
 from .difference import Difference, PairErrors
+from .encoding import RELEASE_MONTH
 from .intervals import GROUPS
 from .words import Parts, against_other, decoded, shown_chance
 
@@ -88,9 +88,10 @@ def compare(
         level=answers[0].level,
     )
     described = [predictor.card.encoding.feature(name) for name in predictor.features]
+    months = [design.get(RELEASE_MONTH) for design in (first, second)]
     parts = [
-        Parts(name, answer.score, decoded(described, row), answer.contributions)
-        for name, answer, row in zip(names, answers, encoded, strict=True)
+        Parts(name, answer.score, decoded(described, row) | {RELEASE_MONTH: given}, answer.contributions)
+        for name, answer, row, given in zip(names, answers, encoded, months, strict=True)
     ]
     return Comparison(*answers, difference, against_other(*parts))
 
@@ -98,23 +99,11 @@ def compare(
 def pair_errors(predictor: Predictor, distances: Array) -> tuple[PairErrors, Array]:
     """The pairs of the predictor's training models, and the usual errors [q] of designs whose distances to the nearest
     training model are `distances` [q]."""
-    calibration, rows = predictor.calibration, predictor.support.rows
-    predicted, error = out_of_fold(predictor)
-    usual = usual_error(calibration.distance, np.abs(error), np.concatenate([calibration.distance, distances]))
-    row = np.tile(np.arange(len(rows)), len(error) // len(rows))
-    pairs = PairErrors.of(
-        calibration.fold, row, predicted, error, usual[: len(error)], predictor.support.distances(rows)
-    )
-    return pairs, usual[len(error) :]
-
-
-def out_of_fold(predictor: Predictor) -> tuple[Array, Array]:
-    """The predicted score [m] and the actual - predicted score [m] of every entry of the predictor's calibration: one
-    per kind of folds and training model."""
-    fold, rows = predictor.calibration.fold, predictor.support.rows
-    row = np.tile(np.arange(len(rows)), len(fold) // len(rows))
-    predicted = predict_each(predictor.folds, rows)[fold, row]
-    return predicted, predictor.training["actual"].to_numpy(dtype=np.float64)[row] - predicted
+    out = predictor.model.out_of_fold
+    usual = usual_error(out.distance, np.abs(out.error), np.concatenate([out.distance, distances]))
+    between = predictor.support.distances(predictor.support.rows)
+    pairs = PairErrors.of(out.fold, out.row, out.predicted, out.error, usual[: len(out.error)], between)
+    return pairs, usual[len(out.error) :]
 
 
 def usual_error(distance: Array, error: Array, at: Array) -> Array:

@@ -15,35 +15,31 @@ from ruamel.yaml.error import YAMLError
 
 from ..errors import DataError
 from .answer import Answer, Explanation
-from .boosters import Booster, contributions, importance, load_booster, predict_each, predict_rows
+from .blended import Blended
 from .card import Card
 from .comparison import Comparison, compare
 from .encoding import RELEASE_MONTH
-from .intervals import Calibration, bounded
+from .intervals import bounded
+from .model import Model, Queries
 from .support import Support
+from .trees import Trees
+from .verdicts import month_numbers
 from .words import Parts, against_nearest, decoded
 from .yaml_file import read_yaml
 
 Array = NDArray[np.float64]
-CARD, FINAL, TRAINING = "predictor.yaml", "final.ubj", "training.csv"
-
-
-def fold_file(fold: int) -> str:
-    """Name of the booster that left out calibration fold `fold`."""
-    return f"fold_{fold:02d}.ubj"
+CARD, TRAINING = "predictor.yaml", "training.csv"
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """`card` is predictor.yaml; `final` the booster fitted on every model; `folds` the boosters that each left a
-    calibration fold out, with their residuals in `calibration`; `training` the models it was fitted on (model_id,
-    actual, the calibration's columns, encoded features); `origin` where it was loaded from."""
+    """`card` is predictor.yaml; `model` what answers, plain trees or a blend; `training` the models it was fitted on
+    (model_id, actual, release_month, encoded features); `support` the region that they cover; `origin` where it was
+    loaded from."""
 
     card: Card
-    final: Booster
-    folds: tuple[Booster, ...]
+    model: Model
     training: pd.DataFrame
-    calibration: Calibration
     support: Support
     origin: str = ""
 
@@ -53,21 +49,19 @@ class Predictor:
         try:
             card = Card.from_dict(read_yaml(folder / CARD))
             training = pd.read_csv(folder / TRAINING)
-            boosters = [load_booster(folder / name) for name in (FINAL, *map(fold_file, range(card.n_folds)))]
-            rows = training[list(card.features)].to_numpy(dtype=np.float64)
-            calibration = Calibration.of(training)
+            model = (Blended if card.blend else Trees).load(folder, card, training)
             support = Support(
-                rows,
+                training[list(card.features)].to_numpy(dtype=np.float64),
                 tuple(card.encoding.feature(name) for name in card.features),
                 tuple(training["model_id"].astype(str)),
-                importance=importance(boosters[0], rows),
-                error=float(calibration.residual.mean()),
+                importance=np.array([card.importance[name] for name in card.features]),
+                error=card.typical_error,
                 release_months=training.get(RELEASE_MONTH, pd.Series(dtype="object")).tolist(),
                 shares=card.encoding.shares,
             )
         except (DataError, OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{folder}: not a whole predictor: {error}") from None
-        return cls(card, boosters[0], tuple(boosters[1:]), training, calibration, support, str(folder))
+        return cls(card, model, training, support, str(folder))
 
     def from_origin(self, origin: str) -> Predictor:
         """The same predictor, loaded from `origin` (shown in its `repr`)."""
@@ -79,7 +73,7 @@ class Predictor:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features that the boosters read, in column order."""
+        """The features that it reads, in column order."""
         return self.card.features
 
     @overload
@@ -115,7 +109,7 @@ class Predictor:
         Raises DataError as `predict` does.
         """
         table = self.card.encoding.check_table(_as_table(design))
-        given = {name: table[name].iloc[0] if name in table else None for name in self.features}
+        given = {name: table[name].iloc[0] if name in table else None for name in self.card.parts}
         return Explanation.of(self._answer(table, None), given, self.card)
 
     def compare(
@@ -146,28 +140,38 @@ class Predictor:
     def _in_words(self, design: pd.DataFrame, answer: Answer) -> tuple[str, ...]:
         """Why the one checked `design` is answered otherwise than its nearest training models."""
         described = [self.card.encoding.feature(name) for name in self.features]
-        rows = self.support.rows[[self.support.model_ids.index(name) for name in answer.nearest]]
-        shares = contributions(self.final, rows)
+        positions = [self.support.model_ids.index(name) for name in answer.nearest]
+        rows = self.support.rows[positions]
+        known = self.training.iloc[positions]
+        shares = self.model.contributions(Queries(rows, self._months(known)))
+        released = known[RELEASE_MONTH].tolist() if RELEASE_MONTH in known else [None] * len(known)
         nearest = [
-            Parts(name, sum(share), decoded(described, row), dict(zip((*self.features, "base"), share, strict=True)))
-            for name, row, share in zip(answer.nearest, rows, shares.tolist(), strict=True)
+            Parts(
+                name,
+                sum(share),
+                decoded(described, row) | {RELEASE_MONTH: month},
+                dict(zip((*self.model.parts, "base"), share, strict=True)),
+            )
+            for name, row, month, share in zip(answer.nearest, rows, released, shares.tolist(), strict=True)
         ]
-        given = {name: design[name].iloc[0] for name in self.features if name in design}
+        given = {name: design[name].iloc[0] for name in (*self.features, RELEASE_MONTH) if name in design}
         asked = Parts("", answer.score, given, answer.contributions)
         return against_nearest(asked, nearest)
 
     def _answers(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
         return self._answers_of_checked(self.card.encoding.check_table(designs), level)
 
+    def _months(self, designs: pd.DataFrame) -> Array:
+        """Months of release [rows], NaN = unknown."""
+        given = designs[RELEASE_MONTH] if RELEASE_MONTH in designs else [None] * len(designs)
+        return month_numbers(given)
+
     def _answers_of_checked(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
-        encoded = self.card.encoding.matrix(designs, self.features)
-        shares = contributions(self.final, encoded)
-        support = self.support.verdicts(encoded, designs.get(RELEASE_MONTH))
-        low, high = self.calibration.interval(
-            predict_each(self.folds, encoded), support.distance, self.card.level if level is None else level
-        )
-        predicted = predict_rows(self.final, encoded)
-        score, low, high = bounded(predicted, low, high, self.card.bounds)
+        queries = Queries(self.card.encoding.matrix(designs, self.features), self._months(designs))
+        shares = self.model.contributions(queries)
+        support = self.support.verdicts(queries.encoded, designs.get(RELEASE_MONTH))
+        raw = self.model.answers(queries, support, self.card.level if level is None else level)
+        score, low, high = bounded(raw.score, raw.low, raw.high, self.card.bounds)
         out = {
             "score": score,
             "low": low,
@@ -177,9 +181,9 @@ class Predictor:
             "nearest": [", ".join(names) for names in support.nearest],
             "predictable": self.card.predictable,
             "contribution_base": shares[:, -1],
-            "contribution_bounds": score - predicted,
+            "contribution_bounds": score - raw.score,
         }
-        out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.features)}
+        out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.model.parts)}
         return pd.DataFrame(out, index=designs.index)
 
 

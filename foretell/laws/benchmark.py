@@ -129,7 +129,7 @@ class PowerLawOffset:
     log_d: Floats
     scores: Floats
     lower_is_better: bool
-    known: dict[bytes, Floats] = field(default_factory=dict, repr=False)
+    known: dict[bytes, tuple[BenchmarkLaw, Floats]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, log_n: Any, log_d: Any, scores: Any, lower_is_better: bool = False) -> "PowerLawOffset":
@@ -160,11 +160,16 @@ class PowerLawOffset:
             rows = np.stack(list(group.values()))
             laws = _fit(self.log_n[rows], self.log_d[rows], self.scores[rows], self.lower_is_better)
             for key, law in zip(group, laws, strict=True):
-                self.known[key] = law.predict_log(self.log_n, self.log_d)
+                self.known[key] = law, law.predict_log(self.log_n, self.log_d)
+
+    def law(self, train: Indices) -> BenchmarkLaw:
+        """The law fitted to the rows `train`."""
+        self.fit([train])
+        return self.known[train.tobytes()][0]
 
     def __call__(self, train: Indices) -> Floats:
         self.fit([train])
-        return self.known[train.tobytes()]
+        return self.known[train.tobytes()][1]
 
 
 def _checked_scores(log_n: Floats, log_d: Floats, scores: Any, lower_is_better: bool) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from registered import DESIGN, ROOT, save_predictor
 
-from foretell.answering.comparison import out_of_fold, usual_error
+from foretell.answering.comparison import usual_error
 from foretell.answering.predictor import Predictor
 from foretell.errors import DataError
 from models.task import Task
@@ -95,7 +95,8 @@ def test_the_usual_error_is_the_mean_of_the_third_that_a_distance_falls_into() -
 
 def test_out_of_fold_are_those_of_the_stored_residuals(predictor: Predictor) -> None:
     """The errors that pairs are made of are the calibration's own, with their signs."""
-    np.testing.assert_allclose(np.abs(out_of_fold(predictor)[1]), predictor.calibration.residual, atol=1e-6)
+    error = predictor.model.out_of_fold.error
+    np.testing.assert_allclose(np.abs(error), predictor.model.calibration.residual, atol=1e-6)
 
 
 def test_the_page_runs(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:

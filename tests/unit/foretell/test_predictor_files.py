@@ -10,12 +10,13 @@ from ruamel.yaml import YAML
 from xgboost import XGBRegressor
 
 from foretell.answering.boosters import contributions, importance, load_booster, predict_rows
-from foretell.answering.predictor import Predictor, fold_file
+from foretell.answering.predictor import Predictor
 from foretell.answering.support import Support
+from foretell.answering.trees import FINAL, fold_file
 from foretell.engine import Cell
 from foretell.errors import DataError
 from models.boosters import train_booster
-from models.fitting import Fitted, calibration_folds, card, fit
+from models.fitting import Fitted, calibration_folds, card, fit_trees
 from models.protocol import Protocol
 from models.task import Task
 
@@ -26,12 +27,12 @@ FOLDS = 5
 
 @pytest.fixture(scope="module")
 def fitted(small_task: Task) -> Fitted:
-    return fit(small_task, FEATURES, PROTOCOL, 2, FOLDS)
+    return fit_trees(small_task, FEATURES, PROTOCOL, 2, FOLDS)
 
 
 def save(folder: Path, task: Task, fitted: Fitted) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, booster in fitted.boosters().items():
+    for name, booster in fitted.boosters.items():
         (folder / name).write_bytes(booster.save_raw("ubj"))
     fitted.training.to_csv(folder / "training.csv", index=False)
     with (folder / "predictor.yaml").open("w") as stream:
@@ -59,14 +60,14 @@ def queries(small_task: Task) -> pd.DataFrame:
 def test_the_files_predict_what_the_fitted_boosters_do(
     predictor: Predictor, fitted: Fitted, small_task: Task, queries: pd.DataFrame
 ) -> None:
-    expected = predict_rows(fitted.final, small_task.columns(FEATURES)[:8])
+    expected = predict_rows(fitted.boosters[FINAL], small_task.columns(FEATURES)[:8])
     np.testing.assert_array_equal(predictor.predict(queries)["score"], expected)
 
 
 def test_the_final_booster_is_plain_xgboost_on_every_model(fitted: Fitted, small_task: Task) -> None:
     columns = small_task.columns(FEATURES)
-    plain = XGBRegressor(**fitted.cell._asdict(), n_jobs=1).fit(columns, small_task.scores)
-    np.testing.assert_array_equal(predict_rows(fitted.final, columns), plain.predict(columns).astype(float))
+    plain = XGBRegressor(**fitted.cell, n_jobs=1).fit(columns, small_task.scores)
+    np.testing.assert_array_equal(predict_rows(fitted.boosters[FINAL], columns), plain.predict(columns).astype(float))
 
 
 @pytest.mark.parametrize(("prefix", "kind", "first"), [("", 0, 0), ("family_", 1, FOLDS)])
@@ -77,11 +78,12 @@ def test_residuals_are_of_models_that_the_booster_never_saw(
     np.testing.assert_array_equal(fitted.training[f"{prefix}fold"], fold + first)
     for part in range(FOLDS):
         out = fold == part
-        plain = XGBRegressor(**fitted.cell._asdict(), n_jobs=1).fit(columns[~out], small_task.scores[~out])
+        plain = XGBRegressor(**fitted.cell, n_jobs=1).fit(columns[~out], small_task.scores[~out])
         residuals = np.abs(small_task.scores[out] - plain.predict(columns[out]).astype(float))
         np.testing.assert_array_equal(fitted.training.loc[out, f"{prefix}residual"], residuals)
         np.testing.assert_array_equal(
-            predict_rows(fitted.folds[first + part], columns[out]), plain.predict(columns[out]).astype(float)
+            predict_rows(fitted.boosters[fold_file(first + part)], columns[out]),
+            plain.predict(columns[out]).astype(float),
         )
 
 
@@ -186,7 +188,7 @@ def test_support_is_the_same_after_saving_and_loading(predictor: Predictor, fitt
         columns,
         described,
         small_task.model_ids,
-        importance=importance(fitted.final, columns),
+        importance=importance(fitted.boosters[FINAL], columns),
         error=float(fitted.training[["residual", "family_residual"]].to_numpy().mean()),
         shares=small_task.encoding.shares,
     )

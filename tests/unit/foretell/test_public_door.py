@@ -11,6 +11,7 @@ import pytest
 from registered import DESIGN, FEATURES, ROOT, save_predictor
 
 import foretell
+from foretell.answering.card import FORMAT
 from foretell.answering.predictor import Predictor
 from foretell.errors import DataError, TrackingError
 from models.registry.package import ANSWERING_CODE, FORETELL, copy_answering_code
@@ -120,7 +121,7 @@ def test_a_folder_of_another_format_says_what_reads_it(folder: Path, tmp_path: P
     text = (folder / "predictor.yaml").read_text()
     old = tmp_path / "old"
     old.mkdir()
-    (old / "predictor.yaml").write_text(text.replace("format: 2", "format: 1"))
+    (old / "predictor.yaml").write_text(text.replace(f"format: {FORMAT}", "format: 1"))
     with pytest.raises(DataError, match=r"format 1 of predictor\.yaml.*mlflow\.pyfunc\.load_model"):
         foretell.load_predictor(old)
 
@@ -147,7 +148,7 @@ print([name for name in ("foretell", "models", "features", *{HEAVY!r}) if name i
     assert loaded == "[]"
     sources = [FORETELL / name for name in ANSWERING_CODE]
     files = [file for source in sources for file in ([source] if source.is_file() else source.rglob("*.py"))]
-    assert sum(file.stat().st_size for file in files) < 90_000
+    assert sum(file.stat().st_size for file in files) < 110_000
 
 
 def test_version_without_a_checkout(tmp_path: Path) -> None:

@@ -16,9 +16,12 @@ from models.catalogue import (
     ALL_FEATURES,
     ALL_FEATURES_LIGHTGBM,
     CATALOGUE,
+    EVALUATED,
     EVERY_DESIGN,
+    FORECAST,
     LAW_PLUS_TREES,
     MEDIAN,
+    MEMBERS,
     PREDICTORS,
     SCALE_ONLY,
     SELECTED,
@@ -57,7 +60,14 @@ def test_entries_refer_to_earlier_entries_of_the_right_kind() -> None:
 
 
 def test_what_may_be_registered_is_known_before_training() -> None:
-    assert [entry for entry in PREDICTORS if entry.registrable] == [SCALE_ONLY, EVERY_DESIGN, SELECTED_DESIGN]
+    assert [entry for entry in PREDICTORS if entry.registrable] == [SCALE_ONLY, EVERY_DESIGN, SELECTED_DESIGN, FORECAST]
+
+
+def test_the_forecast_blends_all_members_and_nothing_else_is_a_forecaster() -> None:
+    assert [entry for entry in PREDICTORS if entry.blended] == [FORECAST]
+    assert set(MEMBERS) | {FORECAST} == {entry for entry in PREDICTORS if entry not in EVALUATED}
+    assert not any(entry.registrable or entry.shown or entry.is_baseline for entry in MEMBERS)
+    assert {entry.source for entry in (*MEMBERS, FORECAST)} == {Source.EVERY_DESIGN}
 
 
 def test_features_of_every_predictor() -> None:
