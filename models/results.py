@@ -80,8 +80,9 @@ class Comparison:
 
 
 def compare(errors: pd.DataFrame, reference: str, candidate: str, scheme: Scheme = Scheme.RANDOM) -> Comparison:
-    """Compare two predictors of one benchmark's errors table."""
+    """Compare two predictors of one benchmark's errors table, on the candidate's seeds."""
     base, new = fold_matrix(errors, reference, scheme), fold_matrix(errors, candidate, scheme)
+    base = base[: len(new)]
     sizes = rows_of(errors, candidate, scheme)
     return Comparison(
         relative_improvement(base.mean(axis=1), new.mean(axis=1)),

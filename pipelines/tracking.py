@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from models.backtest.coverage import schemes_covered
 from models.catalogue import CATALOGUE
 from models.registry.lineage import Lineage, data_version, read_lineage
 from models.registry.runs import (
@@ -22,11 +23,11 @@ from models.registry.store import Store
 from models.report.cards import EXPERIMENT_CARD, model_card
 from models.report.studies import findings_section, laws_metrics, laws_section, verdict_counts
 from models.results import seed_errors
-from models.schemes import Scheme
+from pipelines.errors import read_errors
 from pipelines.files import read_json, read_yaml
 from pipelines.forecast_tracking import track_forecasts
 from pipelines.params import Params, load_params
-from pipelines.paths import ERRORS, GENERATION_REPORT, LAWS, MIXTURES, PREDICTORS, REPORTS, TRAJECTORIES
+from pipelines.paths import GENERATION_REPORT, LAWS, MIXTURES, PREDICTORS, REPORTS, TRAJECTORIES
 from pipelines.progress import Progress
 from pipelines.studies import findings
 from pipelines.tables import read_features, read_target
@@ -53,9 +54,12 @@ def _results(
     benchmark: str, table: pd.DataFrame, params: Params, card: Mapping[str, Any], coverage: Mapping[str, Any]
 ) -> list[PredictorResults]:
     """How each predictor of a benchmark did; the registered one with the coverage of its intervals."""
-    errors, target = pd.read_csv(ERRORS / benchmark / "errors.csv"), read_target(benchmark)
+    errors, target = read_errors(benchmark), read_target(benchmark)
     features = read_features(benchmark, params.tabulate.view)
-    registered = {f"{scheme.metric_prefix}coverage": float(coverage[scheme]["coverage"]) for scheme in Scheme}
+    registered: dict[str, float] = {}
+    for scheme, measured in schemes_covered(coverage).items():
+        names = {"coverage": "coverage", "mean_width": "width", "interval_score": "interval_score"}
+        registered |= {f"{scheme.metric_prefix}{name}": float(measured[key]) for key, name in names.items()}
     registered["predictable"] = float(card["predictable"])
     results = []
     for row in table[table["benchmark"] == benchmark].to_dict("records"):

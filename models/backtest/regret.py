@@ -7,8 +7,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.laws.counting import training_flops
+
 LIKE_COMPUTE = 2.0
 """Two models have like compute when the larger compute is at most this many times the smaller."""
+
+
+def training_compute(design: pd.DataFrame) -> pd.Series:
+    """Training compute of each model of the design table in FLOPs (6 x parameters x tokens), by model_id."""
+    flops = training_flops(design["total_params"].to_numpy(float), 1e9 * design["tokens_billions"].to_numpy(float))
+    return pd.Series(flops, index=design["model_id"])
 
 
 def like_compute(flops: NDArray[np.float64], factor: float = LIKE_COMPUTE) -> NDArray[np.int64]:
@@ -50,7 +58,7 @@ def losses(rows: pd.DataFrame, compute: pd.Series, lower_is_better: bool) -> pd.
     choice["actual"], choice["predicted"] = sign * choice["actual"], sign * choice["predicted"]
     group = [*period, "predictor", "set"]
     by_set = choice.groupby(group)
-    choice = choice[by_set["model_id"].transform("size") >= 2]
+    choice = choice[by_set["model_id"].transform("count") >= 2]
     taken = choice[choice["predicted"] == choice.groupby(group)["predicted"].transform("max")]
     loss = choice.groupby(group)["actual"].max() - taken.groupby(group)["actual"].mean()
     return loss.rename("loss").reset_index()[["scheme", "cutoff", "predictor", "loss"]]

@@ -119,7 +119,7 @@ def _errors(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """n, mae, coverage, width, interval_score and ratio_scale_only of the scored `rows`, indexed by `keys`."""
     figures = {name: (name, "mean") for name in ("width", "interval_score")}
     by_key = rows.groupby(keys)
-    result = by_key.agg(n=("error", "size"), mae=("error", "mean"), coverage=("covered", "mean"), **figures)
+    result = by_key.agg(n=("error", "count"), mae=("error", "mean"), coverage=("covered", "mean"), **figures)
     return result.assign(ratio_scale_only=_ratio(rows, keys, SCALE_ONLY))
 
 

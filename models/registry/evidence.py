@@ -16,7 +16,8 @@ from mlflow.entities.model_registry import ModelVersion
 from foretell.answering.predictor import Predictor
 from foretell.errors import DataError
 from models import gates
-from models.catalogue import CATALOGUE, MEDIAN
+from models.backtest.errors import errors_of
+from models.catalogue import CATALOGUE, FORECASTERS, MEDIAN
 from models.gates import Evidence, Gate
 from models.registry.connection import STAGE_HASH
 from models.registry.dvc_lock import DvcLock
@@ -25,9 +26,9 @@ from models.registry.runs import version_stages
 from models.registry.served_check import ServedAnswers, probes
 from models.registry.store import Store
 from models.registry.workspace import Workspace
-from models.schemes import Scheme
 
 EVIDENCE = ("errors.csv", "predictions.parquet")
+BACKTEST = "backtest/forecasts.parquet"
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,16 @@ class Candidate:
 
 def run_evidence(store: Store, run: Run, label: str, predictor: str = "") -> Evidence:
     """The errors and predictions that a run keeps, of its own predictor or of another one of its benchmark."""
-    errors, predictions = (store.run_file(run.info.run_id, f"errors/{name}") for name in EVIDENCE)
-    return Evidence(
-        label,
-        predictor or str(run.data.tags["predictor"]),
-        pd.read_csv(errors),
-        pd.read_parquet(predictions),
-        str(run.data.tags.get("data.version", "")),
-    )
+    errors_file, predictions_file = (store.run_file(run.info.run_id, f"errors/{name}") for name in EVIDENCE)
+    errors, predictions = pd.read_csv(errors_file), pd.read_parquet(predictions_file)
+    forecasts = pd.DataFrame()
+    if store.has_run_file(run.info.run_id, BACKTEST):
+        forecasts = pd.read_parquet(store.run_file(run.info.run_id, BACKTEST))
+        backtested = forecasts[forecasts["predictor"].isin([entry.name for entry in FORECASTERS])]
+        errors = pd.concat([errors, errors_of(backtested)], ignore_index=True)
+        predictions = pd.concat([predictions, backtested[list(predictions)]], ignore_index=True)
+    name = predictor or str(run.data.tags["predictor"])
+    return Evidence(label, name, errors, predictions, str(run.data.tags.get("data.version", "")), forecasts)
 
 
 def check_gates(store: Store, workspace: Workspace, candidate: Candidate) -> tuple[Gate, ...]:
@@ -60,15 +63,13 @@ def check_gates(store: Store, workspace: Workspace, candidate: Candidate) -> tup
     own = _version_evidence(store, candidate.version)
     opponent = _opponent(store, candidate)
     coverage = json.loads((candidate.folder / "coverage.json").read_text(encoding="utf-8"))
-    coverages = {scheme: float(coverage[scheme]["coverage"]) for scheme in Scheme}
-    covered = gates.covers(predictor.card.level, coverages[Scheme.RANDOM], coverages[Scheme.FAMILY])
     answers = predictor.predict(probes(predictor))
     return (
         _files_agree(store, workspace, lock, candidate),
         _data_valid(workspace, lock, candidate.benchmark),
-        gates.lower_error(own, opponent),
+        gates.later_not_worse(own, opponent),
         gates.families_not_worse(own, opponent),
-        covered,
+        gates.covers(predictor.card.level, coverage),
         gates.finite(answers),
         gates.loads(candidate.served.problem, candidate.served.answers, answers),
     )
@@ -78,13 +79,15 @@ def _files_agree(store: Store, workspace: Workspace, lock: DvcLock, candidate: C
     """The gate on files: registry, run, workspace and dvc.lock."""
     benchmark, version = candidate.benchmark, candidate.version
     predictor_folder, errors_folder = workspace.predictors / benchmark, workspace.errors / benchmark
+    backtest_folder = workspace.backtests / benchmark
     registered, local = files_md5(candidate.folder), files_md5(workspace.root / predictor_folder)
-    for name in EVIDENCE:
-        path = errors_folder / name
-        registered[path.as_posix()] = file_md5(store.run_file(str(version.run_id), f"errors/{name}"))
+    kept = {errors_folder / name: f"errors/{name}" for name in EVIDENCE}
+    for path, artifact in {**kept, backtest_folder / Path(BACKTEST).name: BACKTEST}.items():
+        registered[path.as_posix()] = file_md5(store.run_file(str(version.run_id), artifact))
         if (workspace.root / path).is_file():
             local[path.as_posix()] = file_md5(workspace.root / path)
     made = {f"fit@{benchmark}": predictor_folder, f"evaluate@{benchmark}": errors_folder}
+    made[f"backtest@{benchmark}"] = backtest_folder
     return gates.files_agree(
         version.tags.get(STAGE_HASH, "none"),
         lock.stage_hash(version_stages(benchmark), str(version.tags.get("predictor", ""))),

@@ -50,7 +50,7 @@ def model_name(benchmark: str) -> str:
 
 def version_stages(benchmark: str) -> list[str]:
     """The stages whose inputs and outputs identify a benchmark's runs and registered versions."""
-    return [f"evaluate@{benchmark}", f"explain@{benchmark}", f"fit@{benchmark}"]
+    return [f"evaluate@{benchmark}", f"backtest@{benchmark}", f"explain@{benchmark}", f"fit@{benchmark}"]
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,12 @@ class Runs(Connection):
             f"no run called {name_or_id!r} in {self.shown}; there are: {hint or 'none (run dvc repro)'}"
         )
 
+    def has_run_file(self, run_id: str, path: str) -> bool:
+        """Whether a run keeps a file at `path` (folder/name)."""
+        folder = path.rpartition("/")[0]
+        with readable(self.uri):
+            return path in {item.path for item in self.client.list_artifacts(run_id, folder)}
+
     def run_file(self, run_id: str, path: str) -> Path:
         """A local copy of one of a run's files; TrackingError when it has none at `path`."""
         with readable(self.uri):

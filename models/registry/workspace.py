@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.catalogue import CATALOGUE
 from models.registry.dvc_lock import DvcLock
 
 
@@ -16,6 +17,7 @@ class Workspace:
     facts: folders of facts that no computation made (raw tables; figures that a GPU measured).
     validation: the report that says whether the raw tables may be used.
     errors: per benchmark the folder with errors.csv and predictions.parquet (stage `evaluate`).
+    backtests: per benchmark the folder with forecasts.parquet and choices.csv (stage `backtest`).
     explained: per benchmark and tree predictor the SHAP files (stage `explain`).
     predictors: per benchmark the predictor's files (stage `fit`).
     figures: per benchmark and predictor the figures of its run (stage `compare`).
@@ -25,6 +27,7 @@ class Workspace:
     facts: tuple[Path, ...]
     validation: Path
     errors: Path
+    backtests: Path
     explained: Path
     predictors: Path
     figures: Path
@@ -42,11 +45,20 @@ class Workspace:
     def artifacts(self, benchmark: str, predictor: str) -> tuple[tuple[Path, str], ...]:
         """(file, folder inside the run) of everything that a predictor's run keeps."""
         errors = self.root / self.errors / benchmark
+        backtest = sorted((self.root / self.backtests / benchmark).glob("*")) if keeps_backtest(predictor) else []
         figures = sorted((self.root / self.figures / benchmark / predictor).glob("*.png"))
         shap = sorted((self.root / self.explained / benchmark / predictor).glob("*"))
         return (
             (errors / "errors.csv", "errors"),
             (errors / "predictions.parquet", "errors"),
+            *((path, "backtest") for path in backtest),
             *((path, "figures") for path in figures),
             *((path, "shap") for path in shap),
         )
+
+
+def keeps_backtest(predictor: str) -> bool:
+    """Whether a predictor's run keeps its benchmark's backtest: one that may be registered is promoted by it, and the
+    forecast's members are measured nowhere else."""
+    entry = CATALOGUE[predictor]
+    return entry.registrable or entry.is_forecaster

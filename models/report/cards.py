@@ -8,8 +8,8 @@ from typing import Any
 
 from features.targets import Target
 from foretell.markdown import markdown_table
+from models.backtest.coverage import schemes_covered
 from models.catalogue import ALL_FEATURES, SCALE_ONLY, SELECTED_DESIGN, Entry
-from models.schemes import Scheme
 
 EXPERIMENT_CARD = f"""# foretell
 What will a language model score, before anyone trains it? One run per benchmark and predictor, every run on the same
@@ -53,15 +53,24 @@ def model_card(card: Mapping[str, Any], figures: Mapping[str, float], coverage: 
     facts = {
         "mean absolute error, random folds": f"{figures['mae']:.4f}",
         "mean absolute error, held-out families": f"{figures['family_mae']:.4f}",
-        f"{card['level']:.0%} interval covers": (
-            f"{coverage[Scheme.RANDOM]['coverage']:.1%} of held-out models, "
-            f"{coverage[Scheme.FAMILY]['coverage']:.1%} of models of held-out families"
-        ),
+        **{
+            f"{card['level']:.0%} interval, {scheme.held_out}": (
+                f"covers {measured['coverage']:.1%}, mean width {measured['mean_width']:.3f}, "
+                f"mean absolute error {measured['mae']:.4f} ({measured['n']:.0f} forecasts{by_verdict(measured)})"
+            )
+            for scheme, measured in schemes_covered(coverage).items()
+        },
         "trained on": (f"{card['n_models']} models of {card['n_families']} families, {card['encoding']['view']} facts"),
         "data version": data,
         "features": ", ".join(card["features"]),
     }
     table = markdown_table([{"fact": name, "value": value} for name, value in facts.items()])
+    beyond = (
+        "Beyond the training models the forecast follows its members' lines and laws in training compute; the interval "
+        "widens and the support verdict says so."
+        if card["blend"]
+        else "Beyond the training models trees repeat their outermost answer; the support verdict says so."
+    )
     return f"""# foretell: {card["title"]}
 Predicts the {card["metric"]} of a decoder-only language model on {card["title"]} from its design, before training.
 {verdict}
@@ -72,6 +81,13 @@ Predicts the {card["metric"]} of a decoder-only language model on {card["title"]
 empty or absent. **Output**: score, low, high, support (inside, edge, outside), nearest models, contributions.
 
 **Limits**: dense decoder-only transformers from 11M to 111B parameters, mostly English, released 2021 to early 2025.
-The models are observational data: a contribution is no causal effect. Outside the range of the training models trees
-repeat their outermost answer; the support verdict says so.
+The models are observational data: a contribution is no causal effect. {beyond}
 """
+
+
+def by_verdict(measured: Mapping[str, Any]) -> str:
+    """Coverage and error by verdict, as the end of a list in parentheses."""
+    return "".join(
+        f"; {word}: {figures['coverage']:.0%} of {figures['n']:.0f}, error {figures['mae']:.3f}"
+        for word, figures in measured["verdicts"].items()
+    )

@@ -14,6 +14,7 @@ from features.catalogue import SCALE
 from features.targets import Target
 from foretell.markdown import markdown_table
 from foretell.stats import Interval, benjamini_hochberg
+from models.backtest.coverage import schemes_covered
 from models.catalogue import (
     ALL_FEATURES,
     ALL_FEATURES_LIGHTGBM,
@@ -107,7 +108,7 @@ def metrics(table: pd.DataFrame, inputs: Mapping[str, Inputs]) -> dict[str, Any]
             name: {str(predictor): float(value) for predictor, value in by_predictor[name].dropna().items()}
             for name in ("mae", "family_mae", "improvement_pct")
         } | {
-            "coverage": {scheme.value: results.coverage[scheme]["coverage"] for scheme in Scheme},
+            "coverage": {scheme: of["coverage"] for scheme, of in schemes_covered(results.coverage).items()},
             "predictable": beats_median(results.errors, SELECTED_DESIGN.name),
         }
     return figures
@@ -252,6 +253,7 @@ def _coverage(inputs: Mapping[str, Inputs]) -> str:
     rows = []
     for results in inputs.values():
         row = {"benchmark": results.target.title, "nominal": f"{results.coverage['level']:.0%}"}
-        row |= {scheme.held_out: f"{results.coverage[scheme]['coverage']:.1%}" for scheme in Scheme}
+        for scheme, figures in schemes_covered(results.coverage).items():
+            row[scheme.held_out] = f"{figures['coverage']:.1%}"
         rows.append(row | {"mean width": f"{results.coverage[Scheme.RANDOM]['mean_width']:.3f}"})
     return markdown_table(rows)

@@ -1,11 +1,9 @@
 """Stage `compare`: all benchmarks side by side.
 
-Reads every benchmark's errors, selected features, nested selection and interval coverage; writes reports/report.md,
-errors.csv (the same figures as a table), metrics.json (for `dvc metrics diff`), errors.png and, per predictor, the
-figures that its run shows (predicted against actual, errors over seeds).
+Reads every benchmark's errors, backtest, selected features, nested selection and interval coverage; writes
+reports/report.md, errors.csv (the same figures as a table), metrics.json (for `dvc metrics diff`), errors.png and, per
+predictor, the figures that its run shows (predicted against actual, errors over seeds).
 """
-
-import pandas as pd
 
 from foretell.parallel import Spread
 from models.catalogue import CATALOGUE, SCALE_ONLY
@@ -13,9 +11,10 @@ from models.report.comparison import Inputs, error_table, figure_table, metrics,
 from models.report.figures import error_by_benchmark, predicted_against_actual, seed_distribution
 from models.results import rows_of, seed_errors
 from models.schemes import Scheme
-from pipelines.files import read_json, read_parquet, write_csv, write_figure, write_json, write_text
+from pipelines.errors import read_errors, read_predictions
+from pipelines.files import read_json, write_csv, write_figure, write_json, write_text
 from pipelines.params import load_params
-from pipelines.paths import ERRORS, NESTED, PREDICTORS, REPORTS, SELECTED
+from pipelines.paths import BACKTEST_REPORT, NESTED, PREDICTORS, REPORTS, SELECTED
 from pipelines.stage import run_stage
 from pipelines.studies import sections
 from pipelines.tables import read_target
@@ -31,7 +30,8 @@ def main() -> None:
     titles = {slug: results.target.title for slug, results in inputs.items()}
     studies = sections(params.tabulate.view, titles)
     write_csv(REPORTS / "errors.csv", table)
-    write_json(REPORTS / "metrics.json", metrics(table, inputs))
+    backtest = read_json(BACKTEST_REPORT / "figures.json")
+    write_json(REPORTS / "metrics.json", {**metrics(table, inputs), "backtest": backtest})
     write_text(REPORTS / "report.md", report(table, inputs, params.tabulate.view, protocol, studies))
     groups = {results.target.title: results.target.group for results in inputs.values()}
     write_figure(REPORTS / "errors.png", error_by_benchmark(figure_table(inputs), groups))
@@ -59,8 +59,8 @@ def read_inputs(benchmark: str) -> Inputs:
     chosen = read_json(SELECTED / f"{benchmark}.json")
     return Inputs(
         target=read_target(benchmark),
-        errors=pd.read_csv(ERRORS / benchmark / "errors.csv"),
-        predictions=read_parquet(ERRORS / benchmark / "predictions.parquet"),
+        errors=read_errors(benchmark),
+        predictions=read_predictions(benchmark),
         selected={predictor: choice["features"] for predictor, choice in chosen.items()},
         stability={predictor: choice["stability"] for predictor, choice in chosen.items()},
         coverage=read_json(PREDICTORS / benchmark / "coverage.json"),

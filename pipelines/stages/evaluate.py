@@ -7,6 +7,7 @@ Reads the design table, the benchmark's scores and its selected features; writes
 from functools import partial
 
 from foretell.lightgbm_library import lightgbm_problem
+from models.catalogue import EVALUATED
 from models.evaluation import Plan, evaluate
 from models.schemes import Scheme
 from models.search import search_grid
@@ -23,7 +24,8 @@ def main() -> None:
     """Write one benchmark's errors, predictions and choices."""
     benchmark, params = argument(), load_params()
     cfg, task = params.evaluate, read_task(benchmark)
-    features = read_features(benchmark, task.view)
+    every = read_features(benchmark, task.view)
+    features = {entry: every[entry] for entry in EVALUATED}
     problem = lightgbm_problem() if cfg.lightgbm else ""
     if problem:
         LOG.warning(f"{problem}. The cross-check with LightGBM is left out")

@@ -6,7 +6,7 @@ per predictor shap.parquet (raw values), importance.csv, beeswarm.png and bar.pn
 
 import pandas as pd
 
-from models.explanation import held_out_shap, importance, mean_per_model
+from models.explanation import held_out_contributions, held_out_shap, importance, mean_per_model
 from models.report.figures import bar, beeswarm, dependence
 from models.results import chosen_cells
 from models.schemes import Scheme
@@ -30,8 +30,11 @@ def main() -> None:
     progress = Progress(f"explain {benchmark}", total=len(explained))
     for predictor, features in explained.items():
         folder = EXPLAINED / benchmark / predictor.name
-        cells = chosen_cells(choices, predictor.name, Scheme.RANDOM, len(splits), protocol.outer_folds)
-        shap = held_out_shap(task, features, splits, cells)
+        if predictor.blended:
+            shap = held_out_contributions(task, features, splits[: params.explain.forecast_seeds])
+        else:
+            cells = chosen_cells(choices, predictor.name, Scheme.RANDOM, len(splits), protocol.outer_folds)
+            shap = held_out_shap(task, features, splits, cells)
         title = f"{task.target.title}: {predictor.title}"
         write_parquet(folder / "shap.parquet", shap)
         write_csv(folder / "importance.csv", importance(shap))

@@ -13,11 +13,11 @@ from foretell.errors import DataError
 from foretell.parallel import Spread
 from models.catalogue import (
     ALL_FEATURES,
+    EVALUATED,
     EVERY_DESIGN,
     LAW_PLUS_TREES,
     LOG_LINEAR,
     MEDIAN,
-    PREDICTORS,
     SCALE_ONLY,
     Entry,
     features_of,
@@ -45,7 +45,7 @@ PLAN = Plan(PROTOCOL, SEEDS)
 SELECTIONS = dict.fromkeys(("selected_design", "all_features"), (*SCALE, "pct_code", "activation"))
 FEATURES = {
     entry: features_of(entry, "verified", SELECTIONS)
-    for entry in PREDICTORS
+    for entry in EVALUATED
     if entry not in (EVERY_DESIGN, LAW_PLUS_TREES)
 }
 TREES = (SCALE_ONLY, ALL_FEATURES)

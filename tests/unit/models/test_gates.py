@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from models.gates import (
     Evidence,
+    Gate,
     covers,
     data_valid,
     families_not_worse,
     files_agree,
     finite,
+    later_not_worse,
     loads,
-    lower_error,
     paired_errors,
+    paired_forecasts,
 )
 from models.schemes import Scheme
 
@@ -53,21 +58,54 @@ def test_data_must_be_validated_as_they_are_now() -> None:
     assert not data_valid(0, {}, {"a.csv": "1"}).passed
 
 
-def test_lower_error_is_a_paired_difference_over_the_same_seeds() -> None:
-    gate = lower_error(evidence([0.10, 0.12, 0.11]), evidence([0.12, 0.15, 0.12]))
-    assert gate.passed
+def backtested(errors: list[float], predictor: str = "trees", version: str = "d1", models: int = 3) -> Evidence:
+    """A backtest of two schemes in which forecast i of each is off by `errors[i]`."""
+    rows = [
+        {"scheme": scheme.value, "seed": 0, "cutoff": "c", "predictor": predictor, "model_id": f"m{i}", "actual": 0.5}
+        | {"predicted": 0.5 + errors[i]}
+        for scheme in (Scheme.TIME, Scheme.FAMILY)
+        for i in range(models)
+    ]
+    return Evidence("the champion", predictor, pd.DataFrame(), pd.DataFrame(), version, pd.DataFrame(rows))
+
+
+@pytest.mark.parametrize("gate", [later_not_worse, families_not_worse])
+def test_errors_are_paired_over_the_same_models(gate: Callable[[Evidence, Evidence], Gate]) -> None:
+    verdict = gate(backtested([0.10, 0.12, 0.11]), backtested([0.12, 0.15, 0.12]))
+    assert verdict.passed
     differences = np.array([-0.02, -0.03, -0.01])
     half = 4.302652729911275 * differences.std(ddof=1) / np.sqrt(3)  # t of 2 degrees of freedom
-    assert gate.figures["difference"] == pytest.approx(-0.02)
-    assert gate.figures["low"] == pytest.approx(-0.02 - half)
-    assert gate.figures["high"] == pytest.approx(-0.02 + half)
+    assert verdict.figures["difference"] == pytest.approx(-0.02)
+    assert verdict.figures["low"] == pytest.approx(-0.02 - half)
+    assert verdict.figures["high"] == pytest.approx(-0.02 + half)
 
 
-def test_equal_errors_are_no_improvement_but_not_worse_either() -> None:
-    same = evidence([0.1, 0.2])
-    assert not lower_error(same, same).passed
-    assert families_not_worse(same, same).passed
-    assert not families_not_worse(evidence([0.1, 0.21]), same).passed
+@pytest.mark.parametrize("gate", [later_not_worse, families_not_worse])
+def test_equal_errors_are_enough_and_larger_ones_are_not(gate: Callable[[Evidence, Evidence], Gate]) -> None:
+    same = backtested([0.1, 0.2, 0.3])
+    assert gate(same, same).passed
+    assert not gate(backtested([0.1, 0.2, 0.31]), same).passed
+
+
+def test_a_champion_without_a_backtest_is_measured_in_the_candidates() -> None:
+    own, rival = backtested([0.1] * 3), backtested([0.2] * 3, "line")
+    both = replace(own, forecasts=pd.concat([own.forecasts, rival.forecasts]))
+    new, old, basis = paired_forecasts(both, replace(rival, forecasts=pd.DataFrame()), Scheme.TIME)
+    assert (new.tolist(), old.tolist()) == (pytest.approx([0.1] * 3), pytest.approx([0.2] * 3))
+    assert "candidate's backtest" in basis
+    assert not later_not_worse(own, replace(rival, forecasts=pd.DataFrame())).passed  # measured nowhere
+
+
+def test_other_data_are_judged_on_the_models_in_common() -> None:
+    new, _, basis = paired_forecasts(backtested([0.1] * 4, version="d2", models=4), backtested([0.2] * 3), Scheme.TIME)
+    assert len(new) == 3
+    assert "d1 then, d2 now" in basis
+
+
+def test_without_a_cutoff_time_decides_nothing() -> None:
+    own = backtested([0.1] * 3)
+    families = replace(own, forecasts=own.forecasts[own.forecasts["scheme"] == Scheme.FAMILY])
+    assert later_not_worse(families, families).passed
 
 
 def test_other_data_are_compared_on_the_models_in_common() -> None:
@@ -77,16 +115,23 @@ def test_other_data_are_compared_on_the_models_in_common() -> None:
     assert "d1 then, d2 now" in basis
 
 
+def covered(**shares: float) -> dict[str, dict[str, float]]:
+    return {scheme: {"coverage": share, "mean_width": 0.2} for scheme, share in shares.items()}
+
+
 @pytest.mark.parametrize(
-    ("models", "families", "passed"),
-    [(0.9, 0.9, True), (0.93, 0.93, True), (0.96, 0.86, True), (0.95, 0.95, False), (0.9, 0.8, False)],
+    ("time", "family", "passed"),
+    [(0.9, 0.5, True), (0.8, 0.9, True), (1.0, 0.9, True), (0.79, 0.9, False), (None, 0.9, True), (None, 0.79, False)],
 )
-def test_coverage_is_within_three_points(models: float, families: float, passed: bool) -> None:
-    assert covers(0.9, models, families).passed is passed
+def test_coverage_on_later_models_is_within_bounds(time: float | None, family: float, passed: bool) -> None:
+    shares = {"family": family} | ({} if time is None else {"time": time})
+    gate = covers(0.9, covered(**shares))
+    assert gate.passed is passed
+    assert f"{100 * family:.1f}%" in gate.sentence
 
 
 def test_unmeasured_coverage_does_not_pass() -> None:
-    assert not covers(0.9, float("nan"), 0.9).passed
+    assert not covers(0.9, covered(time=float("nan"), family=0.9)).passed
 
 
 def answers(**changes: float) -> pd.DataFrame:

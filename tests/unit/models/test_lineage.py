@@ -44,6 +44,7 @@ def made_up_stages() -> dict[str, dict[str, Any]]:
             {**facts, report: "r", "data/scores": "e.dir", "data/tags": "t.dir"}, {design: "d", folder: "b.dir"}
         ),
         f"evaluate@{BENCHMARK}": entry({design: "d", one: "o"}, {f"data/errors/{BENCHMARK}": "e.dir"}),
+        f"backtest@{BENCHMARK}": entry({design: "d", one: "o"}, {f"data/backtests/{BENCHMARK}": "k.dir"}),
         f"explain@{BENCHMARK}": entry({f"data/errors/{BENCHMARK}": "e.dir"}, {f"data/explained/{BENCHMARK}": "x.dir"}),
         f"fit@{BENCHMARK}": entry({f"data/errors/{BENCHMARK}": "e.dir"}, {f"data/predictors/{BENCHMARK}": "p.dir"}),
         "trace": entry({report: "r", LOSSES: "l"}, {"reports/trajectories": "j.dir"}),
