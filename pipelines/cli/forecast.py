@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.design_options import with_design_options
+from pipelines.cli.predict import predict
 
 app = typer.Typer(
     name=__name__.rpartition(".")[2],
@@ -22,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 @app.command()
-@with_design_options
+@with_design_options(predict)
 def register(
     name: Name,
     design: dict[str, Any],

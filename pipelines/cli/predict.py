@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from foretell.errors import DataError
+from pipelines.cli.design_options import given_design
 from pipelines.cli.option_rules import check_combination
 from pipelines.cli.quick_xgboost import import_xgboost
 
@@ -97,29 +98,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, contributions included")] = False,
 ) -> None:
     """Predict scores from a design. What is left out counts as unknown."""
-    query = {
-        "total_params": params,
-        "tokens_billions": None if tokens is None else tokens / 1e9,
-        "pct_web": web,
-        "pct_code": code,
-        "pct_books": books,
-        "pct_reference": reference,
-        "pct_academic": academic,
-        "pct_english": english,
-        "d_model": width,
-        "n_heads": heads,
-        "mlp_ratio": mlp_ratio,
-        "positional_embeddings": positions,
-        "layer_norm_type": norm,
-        "attention_variant": attention,
-        "biases": biases,
-        "block_type": block,
-        "activation": activation,
-        "sequence_length": context,
-        "batch_tokens_millions": None if batch_tokens is None else batch_tokens / 1e6,
-        "release_month": release,
-    }
-    given = {name: value for name, value in query.items() if value is not None}
+    given = given_design(locals())
     check_combination(
         {"--config": config, "--designs": designs, "--compare": compare},
         {"--csv": csv, "--json": as_json, "--plot": plot, "--explain": explain},

@@ -212,3 +212,9 @@ def test_settling_without_mlflow_warns_and_succeeds(
 def test_nothing_on_record_is_said() -> None:
     assert "no forecast on record" in done("list")
     assert "no forecast is settled" in done("report")
+
+
+def test_shares_come_from_a_file_and_options_replace_them() -> None:
+    Path("mixture.yaml").write_text("pct_code: 30\npct_web: 60\n")
+    done("register", "planned", *OPTIONS, "--data", "mixture.yaml")
+    assert dict(read_record("planned").forecast.design) == {**DESIGN, "pct_web": 60}
