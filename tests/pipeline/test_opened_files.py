@@ -78,8 +78,8 @@ NOT_DECISIVE = {
 ALL_PARAMS = ("track",)  # writes every parameter into its runs' lineage
 GPU_STAGES = ("score", "sample", "tag")
 STAGES = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-ORDER = ("record", "validate", "audit", "tabulate", "select", "nest", "evaluate", "explain", "fit", "fit_laws", "trace",
-         "mix", "check_generations", "compare", "track")  # fmt: skip
+ORDER = ("record", "validate", "audit", "tabulate", "select", "nest", "evaluate", "backtest", "summarise", "replay",
+         "explain", "fit", "fit_laws", "trace", "mix", "check_generations", "compare", "track")  # fmt: skip
 
 
 @dataclass
@@ -217,9 +217,9 @@ def test_every_file_that_is_written_is_an_output(each: Any) -> None:
 
 
 def test_every_data_dependency_is_read(each: Any) -> None:
-    # A gate; folders that are empty while nothing is regenerated or forecast; a folder of Parquet files.
+    # A gate; folders that are empty while nothing is regenerated or forecast; folders of Parquet files.
     empty = ("data/scores", "data/tags", "data/lineage", "data/forecasts")
-    unread = ("reports/validation.json", *empty, "data/tables/benchmarks")
+    unread = ("reports/validation.json", *empty, "data/tables/benchmarks", "data/backtests")
 
     def needless(stage: str, noted: Notes) -> list[str]:
         if stage == "nest":  # with `select.nested: false`, as here, it writes null and reads nothing
