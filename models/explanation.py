@@ -18,6 +18,7 @@ from models.splits import Splits
 from models.task import Task
 
 Array = NDArray[np.float64]
+DIGITS = 10  # of a forecast's contributions: what survives another processor
 
 
 def held_out_shap(
@@ -51,7 +52,7 @@ def held_out_contributions(task: Task, features: Sequence[str], splits: Sequence
     for split in splits:
         for index, fold in enumerate(split.outer):
             fitted, queries = fit_forecast(inputs, fold.train), queries_of(inputs, fold.test)
-            shares = fitted.model.contributions(queries)
+            shares = fitted.model.contributions(queries).round(DIGITS)
             values = np.column_stack([queries.encoded, queries.months])
             models = np.array(task.model_ids)[fold.test]
             for position, name in enumerate(fitted.model.parts):

@@ -15,10 +15,11 @@ SMALLEST_SHARE = 0.01
 """Log odds are taken of shares from 1 % to 99 %: a score at the end of its scale has no finite ones."""
 
 
-def logits(scores: Array, bounds: tuple[float, float]) -> Array:
-    """Log odds of scores [n] as shares of the way from bounds[0] to bounds[1]."""
+def logits(scores: Array, bounds: tuple[float, float], log: Callable[[Array], Any] = np.log) -> Array:
+    """Log odds of scores [n] as shares of the way from bounds[0] to bounds[1]. `log` takes natural logarithms; numpy's
+    own differ in the last bit between processors."""
     share = np.clip((scores - bounds[0]) / (bounds[1] - bounds[0]), SMALLEST_SHARE, 1 - SMALLEST_SHARE)
-    return np.asarray(np.log(share / (1 - share)))
+    return np.asarray(log(share / (1 - share)))
 
 
 def scores_of(log_odds: Array, bounds: tuple[float, float]) -> Array:

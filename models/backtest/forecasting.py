@@ -40,6 +40,7 @@ from models.splits import Fold, Splits
 from models.task import Task
 
 Array = NDArray[np.float64]
+DIGITS = 10  # of forecasts: what survives another processor
 LAWS = (LOG_LINEAR, POWER_LAW)
 TREES = (SCALE_ONLY, EVERY_DESIGN, SELECTED_DESIGN)
 
@@ -151,7 +152,8 @@ def backtest(
             rows.append(table.assign(**about, predictor=entry.name, n_train=len(part.fold.train)))
         chosen += [{**about, **choice} for choice in choices]
     columns = ["scheme", "seed", "cutoff", "predictor", "model_id", "actual", "predicted", "low", "high", "support"]
-    return pd.concat(rows, ignore_index=True)[[*columns, "n_train"]], pd.DataFrame(chosen)
+    forecasts = pd.concat(rows, ignore_index=True)[[*columns, "n_train"]]
+    return forecasts.round(DIGITS), pd.DataFrame(chosen)
 
 
 def _forecasts_of(

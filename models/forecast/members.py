@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from foretell.answering.blend import tree_columns
 from foretell.answering.offsets import LawOffset, LineOffset, Offset, log_compute, logits
+from foretell.arithmetic import log
 from foretell.laws.benchmark import PowerLawOffset
 from models.baselines import power_law
 from models.catalogue import LAW_EXTRA_TREES, LINE_BOOSTED_TREES, LINE_EXTRA_TREES, MEMBERS, Entry
@@ -48,7 +49,7 @@ class Inputs:
     @cached_property
     def log_odds(self) -> Array:
         """The scores [n] as log odds."""
-        return logits(self.task.scores, self.bounds)
+        return logits(self.task.scores, self.bounds, log)
 
     @cached_property
     def law(self) -> PowerLawOffset:
@@ -81,7 +82,7 @@ def fit_line(inputs: Inputs, rows: Indices) -> LineOffset:
 def offset_values(entry: Entry, inputs: Inputs, rows: Indices) -> Array:
     """The offset of a member fitted on `rows`, for all models [n], in log odds."""
     if entry is LAW_EXTRA_TREES:
-        return logits(inputs.law(rows), inputs.bounds)
+        return logits(inputs.law(rows), inputs.bounds, log)
     return fit_line(inputs, rows)(inputs.encoded[:, 0], inputs.encoded[:, 1], inputs.bounds)
 
 

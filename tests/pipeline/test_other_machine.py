@@ -26,6 +26,7 @@ STAGES = (
     ("tabulate",),
     ("select", BENCHMARK),
     ("evaluate", BENCHMARK),
+    ("backtest", BENCHMARK),
     ("explain", BENCHMARK),
     ("fit", BENCHMARK),
     ("fit_laws",),

@@ -13,7 +13,7 @@ from foretell.answering.predictor import Predictor
 
 pytestmark = pytest.mark.slow
 BENCHMARK = "lambada_0shot"
-STAGES = (("tabulate",), *((stage, BENCHMARK) for stage in ("select", "evaluate", "explain", "fit")))
+STAGES = (("tabulate",), *((stage, BENCHMARK) for stage in ("select", "evaluate", "backtest", "explain", "fit")))
 
 
 def run_all(root: Path, run_module: Run, backend: str, workers: int) -> dict[str, str]:
@@ -41,7 +41,7 @@ def test_every_stage_writes_its_files(first: tuple[Path, dict[str, str]]) -> Non
     for name in (
         "data/tables/design.parquet", "data/tables/left_out.csv", f"data/selected/{BENCHMARK}.json",
         f"data/errors/{BENCHMARK}/errors.csv", f"data/explained/{BENCHMARK}/all_features/shap.parquet",
-        f"data/predictors/{BENCHMARK}/final.ubj",
+        f"data/backtests/{BENCHMARK}/forecasts.parquet", f"data/predictors/{BENCHMARK}/final.ubj",
     ):  # fmt: skip
         assert name in files
     predictor = Predictor.load(root / "data/predictors" / BENCHMARK)
