@@ -31,8 +31,8 @@ def _by_family(task: Task, seed: int, protocol: Protocol) -> Splits:
 
 def _by_time(task: Task, seed: int, protocol: Protocol) -> Splits | None:
     months = task.release_months
-    last = np.nanmax(months, initial=-np.inf)
     first = month_numbers([protocol.first_cutoff])[0]
+    last = np.nanmax(months, initial=first - 1)  # without a later model there is no cut-off
     cutoffs = np.arange(first, last + 1, protocol.months_between_cutoffs)
     unknown = np.isnan(months) | (np.array(task.families) == OWN_RUNS)
     period = np.searchsorted(cutoffs, np.where(unknown, -np.inf, months), side="right")
