@@ -127,9 +127,10 @@ def paired_forecasts(candidate: Evidence, champion: Evidence, scheme: Scheme) ->
     )
     by_model = errors.groupby("model_id")[["new", "old"]].mean()
     versions = f"data {champion.data_version} then, {candidate.data_version} now"
-    data = "same data" if candidate.data_version == champion.data_version else versions
-    measured = data if kept else f"{champion.predictor} in the candidate's backtest"
-    basis = f"{len(by_model)} models, {measured}"
+    same = candidate.data_version == champion.data_version
+    data = "models, same data" if same else f"models in common, because the data differ: {versions}"
+    measured = data if kept else f"models, {champion.predictor} in the candidate's backtest"
+    basis = f"{len(by_model)} {measured}"
     return by_model["new"].to_numpy(dtype=np.float64), by_model["old"].to_numpy(dtype=np.float64), basis
 
 

@@ -27,7 +27,7 @@ def small_params(path: Path) -> None:
     params["select"] |= {"seeds": 1, "threshold": 0.003}
     params["evaluate"] |= {"seeds": 3, "family_seeds": 2, "lightgbm": False}
     params["explain"]["seeds"] = 2
-    params["fit"] |= {"seeds": 2, "coverage_seeds": 2}
+    params["fit"] |= {"seeds": 2}
     params["fit_laws"] |= {"bootstrap": 100, "benchmark_bootstrap": 20}
     params["trace"]["n_bootstrap"] = 100
     params["mix"] |= {"refits": 5, "tree_refits": 5, "candidates": 200, "n_bootstrap": 100}
