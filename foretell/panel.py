@@ -21,7 +21,6 @@ from foretell.loading import (
 )
 
 Source = str | os.PathLike[str]
-CONTRIBUTION = "contribution_"
 TARGET, MODEL_ID = "target", "model_id"
 
 
@@ -73,8 +72,7 @@ class Panel(Mapping[str, Predictor]):
         checked = checked_designs(table, next(iter(self.values())).card.encoding, where)
         parts = []
         for target, predictor in self.items():
-            answers = predictor.predict(checked, level)
-            answers = answers[[name for name in answers if not str(name).startswith(CONTRIBUTION)]].copy()
+            answers = predictor.predict(checked, level, contributions=False)
             answers.insert(0, TARGET, target)
             answers.insert(1, MODEL_ID, names)
             parts.append(answers)

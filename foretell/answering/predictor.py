@@ -79,26 +79,31 @@ class Predictor:
     @overload
     def predict(self, design: Mapping[str, Any], level: float | None = None) -> Answer: ...
     @overload
-    def predict(self, design: pd.DataFrame, level: float | None = None) -> pd.DataFrame: ...
-    def predict(self, design: Mapping[str, Any] | pd.DataFrame, level: float | None = None) -> Answer | pd.DataFrame:
+    def predict(
+        self, design: pd.DataFrame, level: float | None = None, *, contributions: bool = True
+    ) -> pd.DataFrame: ...
+    def predict(
+        self, design: Mapping[str, Any] | pd.DataFrame, level: float | None = None, *, contributions: bool = True
+    ) -> Answer | pd.DataFrame:
         """The score of one design, or of each row of a table of designs.
 
         A design maps feature names to raw words and numbers (`{"total_params": 7e9, "tokens_billions": 2000,
         "activation": "swiglu"}`); in a table the columns are those names. What is absent or empty is unknown; a
         feature that this predictor does not read changes nothing. `release_month` ("2026-03") says when it is or will
-        be released, which tells how new it is against the known models. `level` is the level of the interval (default:
+        be released: a forecast reads it (unknown: the newest month known), and it tells how new a design is. `level` is the level of the interval (default:
         the predictor's own, 0.9).
 
         Returns an Answer for one design. For a table, returns a table with its index and the columns score, low, high,
         support, support_reason, nearest, predictable, then contribution_base, contribution_bounds and
         contribution_<feature>, which sum to score. A score never leaves what is possible nor its own interval;
-        contribution_bounds is what that changed.
+        contribution_bounds is what that changed. `contributions` = False leaves the contribution columns out of the
+        answers to a table; they take most of the time of a long one.
 
         Raises DataError for an unknown feature or word, a number out of range, shares over 100 percent, or a level
         that is not between 0 and 1.
         """
         if isinstance(design, pd.DataFrame):
-            return self._answers(design, level)
+            return self._answers_of_checked(self.card.encoding.check_table(design), level, contributions)
         return self._answer(self.card.encoding.check_table(_as_table(design)), level)
 
     def explain(self, design: Mapping[str, Any]) -> Explanation:
@@ -158,17 +163,15 @@ class Predictor:
         asked = Parts("", answer.score, given, answer.contributions)
         return against_nearest(asked, nearest)
 
-    def _answers(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
-        return self._answers_of_checked(self.card.encoding.check_table(designs), level)
-
     def _months(self, designs: pd.DataFrame) -> Array:
         """Months of release [rows], NaN = unknown."""
         given = designs[RELEASE_MONTH] if RELEASE_MONTH in designs else [None] * len(designs)
         return month_numbers(given)
 
-    def _answers_of_checked(self, designs: pd.DataFrame, level: float | None) -> pd.DataFrame:
+    def _answers_of_checked(
+        self, designs: pd.DataFrame, level: float | None, contributions: bool = True
+    ) -> pd.DataFrame:
         queries = Queries(self.card.encoding.matrix(designs, self.features), self._months(designs))
-        shares = self.model.contributions(queries)
         support = self.support.verdicts(queries.encoded, designs.get(RELEASE_MONTH))
         raw = self.model.answers(queries, support, self.card.level if level is None else level)
         score, low, high = bounded(raw.score, raw.low, raw.high, self.card.bounds)
@@ -180,10 +183,11 @@ class Predictor:
             "support_reason": support.reasons,
             "nearest": [", ".join(names) for names in support.nearest],
             "predictable": self.card.predictable,
-            "contribution_base": shares[:, -1],
-            "contribution_bounds": score - raw.score,
         }
-        out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.model.parts)}
+        if contributions:
+            shares = self.model.contributions(queries)
+            out |= {"contribution_base": shares[:, -1], "contribution_bounds": score - raw.score}
+            out |= {f"contribution_{name}": shares[:, position] for position, name in enumerate(self.model.parts)}
         return pd.DataFrame(out, index=designs.index)
 
 

@@ -203,3 +203,17 @@ def test_members_are_predicted_in_the_order_of_the_catalogue(task: Task) -> None
         predict_members(inputs, fold.train, fold.test)[:, position],
         offsets[LINE_EXTRA_TREES][fold.test] + answers[LINE_EXTRA_TREES],
     )
+
+
+def test_long_tables_are_answered_without_contributions(task: Task, fitted: FittedForecast) -> None:
+    inputs = Inputs(task, FEATURES)
+    stored = Predictor(
+        card(task, FORECAST.name, FEATURES, fit_blend(task, FEATURES), 0.9, True),
+        fitted.model,
+        pd.DataFrame({"model_id": inputs.task.model_ids}),
+        fitted.support,
+    )
+    designs = task.design[list(FEATURES)].iloc[:4]
+    with_parts, alone = stored.predict(designs), stored.predict(designs, contributions=False)
+    parts = [name for name in with_parts if name.startswith("contribution_")]
+    pd.testing.assert_frame_equal(with_parts.drop(columns=parts), alone)
