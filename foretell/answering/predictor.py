@@ -90,8 +90,8 @@ class Predictor:
         A design maps feature names to raw words and numbers (`{"total_params": 7e9, "tokens_billions": 2000,
         "activation": "swiglu"}`); in a table the columns are those names. What is absent or empty is unknown; a
         feature that this predictor does not read changes nothing. `release_month` ("2026-03") says when it is or will
-        be released: a forecast reads it (unknown: the newest month known), and it tells how new a design is. `level` is the level of the interval (default:
-        the predictor's own, 0.9).
+        be released: a forecast reads it (unknown: the newest month known), and it tells how new a design is. `level` is
+        the level of the interval (default: the predictor's own, 0.9).
 
         Returns an Answer for one design. For a table, returns a table with its index and the columns score, low, high,
         support, support_reason, nearest, predictable, then contribution_base, contribution_bounds and
