@@ -86,7 +86,7 @@ def measure(predictor: Predictor, task: Task, rows: Indices, seed: int) -> pd.Da
     score, half = answers["score"].to_numpy(), ((answers["high"] - answers["low"]) / 2).to_numpy()
     encoded = predictor.encoded(designs)
     apart, nearest = predictor.support.distances(encoded, encoded), predictor.support.nearest_distance(encoded)
-    pairs, spreads = pair_errors(predictor, nearest)
+    pairs, spreads = pair_errors(predictor, score, nearest)
     family, actual = np.array(task.families)[rows], task.scores[rows]
     first, second = np.triu_indices(len(rows), 1)
     siblings = family[first] == family[second]

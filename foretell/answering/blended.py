@@ -67,6 +67,10 @@ class Blended:
         score = self.blend.scores(queries.encoded, queries.months)
         return Raw(score, *self.errors.interval(score, verdicts, level))
 
+    def usual_errors(self, score: Array, distance: Array) -> Array:
+        """The mean error at scores and distances [q], as the formula of the intervals has it."""
+        return self.errors.usual(score, distance)
+
     def contributions(self, queries: Queries) -> Array:
         """What each feature and the month of release adds, and the base."""
         return self.blend.contributions(queries.encoded, queries.months)

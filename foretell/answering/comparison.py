@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from .answer import Answer
 from .difference import Difference, PairErrors
 from .encoding import RELEASE_MONTH
-from .intervals import GROUPS
 from .words import Parts, against_other, decoded, shown_chance
 
 if TYPE_CHECKING:
     from .predictor import Predictor
 
 Array = NDArray[np.float64]
-SMALLEST_SPREAD = 1e-6  # of predictions that are all exact
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,8 @@ def compare(
     """
     answers = predictor.predict(first, level), predictor.predict(second, level)
     encoded = predictor.encoded(pd.DataFrame([dict(first), dict(second)], dtype=object))
-    pairs, spreads = pair_errors(predictor, predictor.support.nearest_distance(encoded))
+    scores = np.array([answer.score for answer in answers])
+    pairs, spreads = pair_errors(predictor, scores, predictor.support.nearest_distance(encoded))
     difference = pairs.difference(
         predictions=(answers[0].score, answers[1].score),
         distance=float(predictor.support.distances(encoded[:1], encoded[1:])[0, 0]),
@@ -88,7 +87,7 @@ def compare(
         level=answers[0].level,
     )
     described = [predictor.card.encoding.feature(name) for name in predictor.features]
-    months = [design.get(RELEASE_MONTH) for design in (first, second)]
+    months = [predictor.month_read(design.get(RELEASE_MONTH)) for design in (first, second)]
     parts = [
         Parts(name, answer.score, decoded(described, row) | {RELEASE_MONTH: given}, answer.contributions)
         for name, answer, row, given in zip(names, answers, encoded, months, strict=True)
@@ -96,21 +95,11 @@ def compare(
     return Comparison(*answers, difference, against_other(*parts))
 
 
-def pair_errors(predictor: Predictor, distances: Array) -> tuple[PairErrors, Array]:
-    """The pairs of the predictor's training models, and the usual errors [q] of designs whose distances to the nearest
-    training model are `distances` [q]."""
+def pair_errors(predictor: Predictor, scores: Array, distances: Array) -> tuple[PairErrors, Array]:
+    """The pairs of the predictor's training models, and the usual errors [q] of designs with these predicted `scores`
+    [q] and `distances` [q] to the nearest training model."""
     out = predictor.model.out_of_fold
-    usual = usual_error(out.distance, np.abs(out.error), np.concatenate([out.distance, distances]))
+    usual = predictor.model.usual_errors(out.predicted, out.distance)
     between = predictor.support.distances(predictor.support.rows)
-    pairs = PairErrors.of(out.fold, out.row, out.predicted, out.error, usual[: len(out.error)], between)
-    return pairs, usual[len(out.error) :]
-
-
-def usual_error(distance: Array, error: Array, at: Array) -> Array:
-    """The mean absolute out-of-fold `error` [m] of the third of `distance` [m] (how far each model lay from what was
-    known) that each of `at` [q] falls into: the groups that single answers' intervals are calibrated in. Never 0."""
-    edges = np.unique(np.quantile(distance, np.arange(1, GROUPS) / GROUPS))
-    edges = edges[edges > distance.min()]
-    group = np.searchsorted(edges, distance, side="right")
-    total = np.bincount(group, error, len(edges) + 1) / np.bincount(group, minlength=len(edges) + 1)
-    return np.maximum(total, SMALLEST_SPREAD)[np.searchsorted(edges, at, side="right")]
+    pairs = PairErrors.of(out.fold, out.row, out.predicted, out.error, usual, between)
+    return pairs, predictor.model.usual_errors(scores, distances)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .model import SMALLEST_ERROR
 
 Array = NDArray[np.float64]
 Folds = NDArray[np.intp]
@@ -93,6 +94,16 @@ class Calibration:
                 fold_predictions[:, queries], self.residual[rows], self.fold[rows], level, finite_sample=False
             )
         return low, high
+
+
+def usual_error(distance: Array, error: Array, at: Array) -> Array:
+    """The mean absolute out-of-fold `error` [m] of the third of `distance` [m] (how far each model lay from what was
+    known) that each of `at` [q] falls into: the groups that single answers' intervals are calibrated in. Never 0."""
+    edges = np.unique(np.quantile(distance, np.arange(1, GROUPS) / GROUPS))
+    edges = edges[edges > distance.min()]
+    group = np.searchsorted(edges, distance, side="right")
+    total = np.bincount(group, error, len(edges) + 1) / np.bincount(group, minlength=len(edges) + 1)
+    return np.maximum(total, SMALLEST_ERROR)[np.searchsorted(edges, at, side="right")]
 
 
 def bounded(score: Array, low: Array, high: Array, bounds: tuple[float, float]) -> tuple[Array, Array, Array]:

@@ -13,6 +13,7 @@ from .verdicts import Verdicts
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
+SMALLEST_ERROR = 1e-6  # to expect, where all predictions are exact
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Model(Protocol):
 
     def answers(self, queries: Queries, verdicts: Verdicts, level: float) -> Raw:
         """Scores with their intervals at `level`."""
+        ...
+
+    def usual_errors(self, score: Array, distance: Array) -> Array:
+        """The mean absolute error [q] to expect at scores [q] and distances to the nearest training model [q]; never
+        0."""
         ...
 
     def contributions(self, queries: Queries) -> Array:

@@ -23,7 +23,7 @@ from .intervals import bounded
 from .model import Model, Queries
 from .support import Support
 from .trees import Trees
-from .verdicts import month_numbers
+from .verdicts import month_numbers, month_text
 from .words import Parts, against_nearest, decoded
 from .yaml_file import read_yaml
 
@@ -115,6 +115,8 @@ class Predictor:
         """
         table = self.card.encoding.check_table(_as_table(design))
         given = {name: table[name].iloc[0] if name in table else None for name in self.card.parts}
+        if RELEASE_MONTH in given:
+            given[RELEASE_MONTH] = self.month_read(given[RELEASE_MONTH])
         return Explanation.of(self._answer(table, None), given, self.card)
 
     def compare(
@@ -160,8 +162,15 @@ class Predictor:
             for name, row, month, share in zip(answer.nearest, rows, released, shares.tolist(), strict=True)
         ]
         given = {name: design[name].iloc[0] for name in (*self.features, RELEASE_MONTH) if name in design}
+        given[RELEASE_MONTH] = self.month_read(given.get(RELEASE_MONTH))
         asked = Parts("", answer.score, given, answer.contributions)
         return against_nearest(asked, nearest)
+
+    def month_read(self, given: Any) -> str | None:
+        """The month of release that is read for a design: the one given, else the newest known; None: none is read."""
+        if RELEASE_MONTH not in self.model.parts or np.isnan(self.support.newest):
+            return None
+        return month_text(self.support.newest) if given is None or pd.isna(given) else str(given)
 
     def _months(self, designs: pd.DataFrame) -> Array:
         """Months of release [rows], NaN = unknown."""

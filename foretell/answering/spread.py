@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .model import SMALLEST_ERROR
 from .verdicts import Verdicts
 
 Array = NDArray[np.float64]
@@ -71,6 +72,11 @@ class Errors:
         widening *= np.array([BY_VERDICT[word] for word in verdicts.verdict])
         half = quantile * widening * self._usual(score, verdicts.distance)
         return score - half, score + half
+
+    def usual(self, score: Array, distance: Array) -> Array:
+        """The mean absolute error [q] to expect at scores and distances [q]; never 0."""
+        mean_ratio = np.average(self.error / self._usual(self.predicted, self.distance), weights=self.weight)
+        return np.asarray(np.maximum(mean_ratio * self._usual(score, distance), SMALLEST_ERROR))
 
     def _usual(self, score: Array, distance: Array) -> Array:
         """The usual error at scores and distances, up to a factor; never more than e^(1/2) above, nor below, what it is

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .boosters import Booster, contributions, importance, load_booster, predict_each, predict_rows
 from .card import Card
-from .intervals import Calibration
+from .intervals import Calibration, usual_error
 from .model import OutOfFold, Queries, Raw
 from .verdicts import Verdicts
 
@@ -64,6 +64,11 @@ class Trees:
         each = predict_each(self.folds, queries.encoded)
         low, high = self.calibration.interval(each, verdicts.distance, level)
         return Raw(predict_rows(self.final, queries.encoded), low, high)
+
+    def usual_errors(self, score: Array, distance: Array) -> Array:
+        """The mean error of the third of the calibration's distances that each query's falls into [q]."""
+        out = self.out_of_fold
+        return usual_error(out.distance, np.abs(out.error), distance)
 
     def contributions(self, queries: Queries) -> Array:
         """Exact tree SHAP values and the base."""

@@ -59,7 +59,7 @@ def predict(
     context: Annotated[int | None, _amount("context length of pretraining, in tokens")] = None,
     batch_tokens: Annotated[float | None, _amount("tokens in a pretraining batch (4e6)")] = None,
     release: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM", help="month of release; moves no score, tells how new it is")
+        str | None, typer.Option(metavar="YYYY-MM", help="month of release (default: the newest known)")
     ] = None,
     benchmark: Annotated[list[str] | None, typer.Option(help="only this benchmark (repeatable)")] = None,
     group: Annotated[

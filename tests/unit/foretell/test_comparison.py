@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from registered import DESIGN, ROOT, save_predictor
 
-from foretell.answering.comparison import usual_error
+from foretell.answering.intervals import usual_error
 from foretell.answering.predictor import Predictor
 from foretell.errors import DataError
 from models.task import Task
