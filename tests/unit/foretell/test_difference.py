@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foretell.answering.comparison import usual_error
 from foretell.answering.difference import NEAR, PairErrors, Pairs
+from foretell.answering.intervals import usual_error
 from foretell.errors import DataError
 from models.fitting import calibration_folds
 
