@@ -62,7 +62,7 @@ def error_over_cutoffs(table: pd.DataFrame, registered: Entry, schemes: Sequence
         _ratio_axis(axes)
     first = figure.axes[0]
     first.set_ylabel(f"error / error of {SCALE_ONLY.title}\n(mean over benchmarks)")
-    figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
