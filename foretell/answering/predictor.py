@@ -107,9 +107,10 @@ class Predictor:
         return self._answer(self.card.encoding.check_table(_as_table(design)), level)
 
     def explain(self, design: Mapping[str, Any]) -> Explanation:
-        """What each feature of one design adds to its score: exact tree SHAP values (Lundberg et al. 2020), which with
-        the base, the mean prediction over the training models, sum to the score (and with what keeping the score
-        within what is possible added, 0 for nearly every design).
+        """What each feature of one design adds to its score: exact tree SHAP values (Lundberg et al. 2020), for a
+        forecast with what its offsets in scale add (`Blend.contributions`), which with the base, the mean prediction
+        over the training models, sum to the score (and with what keeping the score within what is possible added, 0
+        for nearly every design).
 
         Raises DataError as `predict` does.
         """
