@@ -253,7 +253,8 @@ def _coverage(inputs: Mapping[str, Inputs]) -> str:
     rows = []
     for results in inputs.values():
         row = {"benchmark": results.target.title, "nominal": f"{results.coverage['level']:.0%}"}
-        for scheme, figures in schemes_covered(results.coverage).items():
-            row[scheme.held_out] = f"{figures['coverage']:.1%}"
+        measured = schemes_covered(results.coverage)
+        for scheme in Scheme:  # a benchmark with too few models for a cut-off lacks one
+            row[scheme.held_out] = f"{measured[scheme]['coverage']:.1%}" if scheme in measured else "-"
         rows.append(row | {"mean width": f"{results.coverage[Scheme.RANDOM]['mean_width']:.3f}"})
     return markdown_table(rows)
