@@ -10,7 +10,14 @@ from models.schemes import Scheme
 
 def forecasts(schemes: list[Scheme]) -> pd.DataFrame:
     rows = [
-        {"scheme": scheme.value, "predictor": FORECAST.name, "actual": actual, "predicted": 0.5, "low": 0.4, "high": 0.6}
+        {
+            "scheme": scheme.value,
+            "predictor": FORECAST.name,
+            "actual": actual,
+            "predicted": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+        }
         | {"support": support}
         for scheme in schemes
         for actual, support in ((0.5, "inside"), (0.55, "edge"), (0.7, "edge"))

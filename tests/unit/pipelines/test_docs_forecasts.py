@@ -9,10 +9,10 @@ import re
 import shlex
 from pathlib import Path
 
-from conftest import REPOSITORY
 from forecast_checkout import done, forecast_checkout, one_registered_predictor  # noqa: F401
+from registered import ROOT
 
-PAGE = (REPOSITORY / "docs" / "forecasts.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "forecasts.md").read_text(encoding="utf-8")
 
 
 def masked(text: str) -> list[str]:

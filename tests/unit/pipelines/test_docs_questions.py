@@ -14,14 +14,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from blends import stored_forecasts, write_forecasts
-from conftest import REPOSITORY
+from registered import ROOT
 from typer.testing import CliRunner
 
 from pipelines import forecast_tracking
 from pipelines.cli.answers import RegisteredPredictor
 from pipelines.cli.main import app
 
-PAGE = (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
 TARGETS = ("mmlu_5shot", "gsm8k_5shot", "arc_challenge_25shot")
 BLOCKS = re.findall(r"```(\w+)(?: title=\"(.*?)\")?\n(.*?)```", PAGE, flags=re.DOTALL)
 NUMBER = re.compile(r"[-+]?\d+\.\d+|[-+]?\d+(?=%)")
@@ -35,7 +35,7 @@ def here(
     """Stand in a folder with the facts, the parameters, the page's files and three forecasts; returns these."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "raw").symlink_to(raw_root / "data" / "raw")
-    (tmp_path / "params.yaml").symlink_to(REPOSITORY / "params.yaml")
+    (tmp_path / "params.yaml").symlink_to(ROOT / "params.yaml")
     for _, title, text in BLOCKS:
         if title:
             (tmp_path / title).write_text(text, encoding="utf-8")

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SMALL_BENCHMARKS
 from forecast_checkout import done
 from known_targets import TARGETS
 
@@ -18,6 +17,8 @@ from models.schemes import Scheme
 from pipelines.files import write_json, write_parquet
 from pipelines.paths import BACKTESTS, FORECAST_REPORT, target_file
 from pipelines.stages import replay
+
+BENCHMARKS = ("hellaswag_10shot", "lambada_0shot")
 
 
 def backtest(n_models: int) -> pd.DataFrame:
@@ -46,9 +47,9 @@ def backtest(n_models: int) -> pd.DataFrame:
 def checkout(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in a folder with two benchmarks, of which one has no forecast over time."""
     monkeypatch.chdir(workspace)
-    params = SimpleNamespace(benchmarks=SMALL_BENCHMARKS, fit=SimpleNamespace(level=0.9))
+    params = SimpleNamespace(benchmarks=BENCHMARKS, fit=SimpleNamespace(level=0.9))
     monkeypatch.setattr(replay, "load_params", lambda: params)
-    for benchmark, n_models in zip(SMALL_BENCHMARKS, (20, 0), strict=True):
+    for benchmark, n_models in zip(BENCHMARKS, (20, 0), strict=True):
         write_json(target_file(benchmark), TARGETS[benchmark].to_dict())
         write_parquet(BACKTESTS / benchmark / "forecasts.parquet", backtest(n_models))
 
@@ -59,7 +60,7 @@ def test_the_stage_writes_the_replay_and_the_report_takes_it(checkout: None) -> 
     assert set(written) == {"replay.csv", "replay.md", "replay.png"}
     rows = pd.read_csv(FORECAST_REPORT / "replay.csv")
     assert len(rows) == 20
-    assert set(rows["target"]) == {SMALL_BENCHMARKS[0]}
+    assert set(rows["target"]) == {BENCHMARKS[0]}
     replay.main()
     assert {path.name: path.read_bytes() for path in FORECAST_REPORT.iterdir()} == written
     table = json.loads(done("report", "--json"))
