@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from pipelines.params import Params, load_params
 from pipelines.paths import LINEAGE
 
 NOT_PREDICTABLE = "not predictable from design"
+MOST_REASONS, MOST_NAMED = 3, 6  # reasons listed one by one; parts and features named of many
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,7 @@ def _remarks(answered: Sequence[RegisteredAnswer]) -> list[str]:
     if lower:
         lines.append(f"Lower is better: {', '.join(lower)}.")
     for verdict in ("outside", "edge"):
-        reasons = Counter(answer.support_reason for answer in answers if answer.support == verdict)
-        lines += [f"{verdict} on {count}: {reason}" for reason, count in reasons.most_common()]
+        lines += _reasons(verdict, [answer.support_reason for answer in answers if answer.support == verdict])
     n_outside = sum(answer.support == "outside" for answer in answers)
     if n_outside:
         lines.append(f"Outside what the models show on {n_outside} of {len(answers)} benchmarks: do not rely on it.")
@@ -143,6 +144,24 @@ def _remarks(answered: Sequence[RegisteredAnswer]) -> list[str]:
     where = "" if len(answers) == 1 else " (on how many benchmarks)"
     lines.append(f"Nearest known models{where}: {', '.join(shown)}.")
     lines.append(answered_by(answered))
+    return lines
+
+
+def _reasons(verdict: str, reasons: Sequence[str]) -> list[str]:
+    """Why benchmarks have a verdict: a line per reason, or, where nearly every benchmark has one of its own, how many
+    share each part of them, and which unknown features are named most often."""
+    counted = Counter(reasons)
+    if len(counted) <= MOST_REASONS:
+        return [f"{verdict} on {count}: {reason}" for reason, count in counted.most_common()]
+    parts = [part for reason in reasons for part in reason.split("; ")]
+    unknown = [part.partition(": ")[2] for part in parts if ": " in part]
+    features = Counter(name for names in unknown for name in names.partition(" and ")[0].split(", "))
+    said = Counter(re.sub(r" is \S+ times the", " is above the", part.partition(": ")[0]) for part in parts)
+    lines = [f"{verdict} on {len(reasons)}:"]
+    for words, count in said.most_common(MOST_NAMED):
+        named = [f"{name} ({times})" for name, times in features.most_common(MOST_NAMED)]
+        most = f": most often {', '.join(named)}" if any(part.startswith(f"{words}: ") for part in parts) else ""
+        lines.append(f"  {count}: {words}{most}")
     return lines
 
 

@@ -5,7 +5,7 @@ from known_targets import TARGETS
 from rich.console import Console
 
 from foretell.answering.answer import Answer
-from pipelines.cli.answers import RegisteredAnswer, print_answers
+from pipelines.cli.answers import RegisteredAnswer, _reasons, print_answers
 
 
 def answer(slug: str, **changes: object) -> RegisteredAnswer:
@@ -45,3 +45,16 @@ def test_what_needs_care_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
     assert "(*)" in printed
     assert "Lower is better: XNLI (0-shot, Brier)" in printed
     assert "Outside what the models show on 1 of 2 benchmarks" in printed
+
+
+def test_few_reasons_are_listed_and_many_are_counted() -> None:
+    unknown = "unknown, and the score depends on it: "
+    few = [f"{unknown}biases", f"{unknown}biases", f"{unknown}d_model"]
+    assert _reasons("edge", few) == [f"edge on 2: {unknown}biases", f"edge on 1: {unknown}d_model"]
+    many = [f"{unknown}biases, {name} and 3 more; shares are unknown" for name in ("d_model", "n_heads", "pct_web")]
+    many += ["total_params is 2.5 times the largest known", "total_params is 9 times the largest known"]
+    head, *parts = _reasons("outside", many)
+    assert head == "outside on 5:"
+    assert parts[0].startswith("  3: unknown, and the score depends on it: most often biases (3), ")
+    assert parts[1:] == ["  3: shares are unknown", "  2: total_params is above the largest known"]
+    assert _reasons("edge", []) == []
