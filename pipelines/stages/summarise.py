@@ -30,11 +30,14 @@ def main() -> None:
     write_json(BACKTEST_REPORT / "figures.json", metrics(whole, FORECAST))
     section = backtest_section(table, whole, verdicts, FORECAST, titles, AHEAD)
     write_text(BACKTEST_REPORT / "section.md", section + "\n")
-    write_figure(BACKTEST_REPORT / "errors.png", error_over_cutoffs(table, FORECAST, AHEAD))
-    released = design.set_index("model_id")["release_month"]
-    recent = last_year(forecasts, FORECAST, released, Scheme.TIME)
-    panels = {titles[slug]: rows for slug, rows in recent.items()}
-    write_figure(BACKTEST_REPORT / "last_year.png", forecasts_against_actual(panels))
+    ahead = [scheme for scheme in AHEAD if (table["scheme"] == scheme).any()]
+    if ahead:  # a few models leave no cut-off
+        write_figure(BACKTEST_REPORT / "errors.png", error_over_cutoffs(table, FORECAST, ahead))
+    if Scheme.TIME in ahead:
+        released = design.set_index("model_id")["release_month"]
+        recent = last_year(forecasts, FORECAST, released, Scheme.TIME)
+        panels = {titles[slug]: rows for slug, rows in recent.items()}
+        write_figure(BACKTEST_REPORT / "last_year.png", forecasts_against_actual(panels))
 
 
 if __name__ == "__main__":
