@@ -81,7 +81,7 @@ def changed_copy(target: Path) -> Path:
         shutil.copytree(ROOT / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
     answering = target / "foretell" / "answering" / "predictor.py"
     text = answering.read_text(encoding="utf-8")
-    line = "score, low, high = bounded(predicted"
+    line = "score, low, high = bounded(raw.score"
     assert text.count(line) == 1
     answering.write_text(text.replace(line, f"{line} + 0.25"), encoding="utf-8")
     return target
