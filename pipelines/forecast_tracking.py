@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foretell.errors import TrackingError
-from models.registry.forecasts import ForecastRuns, forecast_spec
+from models.registry.forecasts import forecast_runs, forecast_spec
 from pipelines.boundary import LOG
 from pipelines.forecasts import read_records
 
@@ -13,12 +13,12 @@ def track_forecasts() -> list[str]:
     settled = [(record, record.settlement) for record in read_records().values() if record.settlement]
     if not settled:
         return []
-    store = ForecastRuns(create=True)
+    store = forecast_runs(create=True)
     specs = [
         forecast_spec(record.forecast, record.sha256, settlement, (record.path, record.settled_path))
         for record, settlement in settled
     ]
-    return [f"{spec.name}: {outcome.action}" for spec, outcome in store.match_forecasts(specs)]
+    return [f"{spec.name}: {outcome.action}" for spec, outcome in store.match(specs)]
 
 
 def track_or_warn() -> None:

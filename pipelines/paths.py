@@ -48,3 +48,13 @@ def target_scores(benchmark: str) -> Path:
 def target_file(benchmark: str) -> Path:
     """What the benchmark is: its title, metric, direction and bounds."""
     return TABLES / "benchmarks" / f"{benchmark}.json"
+LAB = Path("data/lab")
+LAB_CORPUS = LAB / "corpus"
+LAB_SHARDS = LAB / "shards"
+LAB_RUNS_MADE = LAB / "runs"
+LAB_MEASURED = LAB / "measured"
+LAB_DYNAMICS = LAB / "dynamics"
+LAB_TOKENS = LAB / "tokens"
+LAB_COLLECTED = LAB / "collected"
+LAB_WORK = Path(".progress/lab")
+LAB_REPORT = REPORTS / "lab"

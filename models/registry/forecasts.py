@@ -9,9 +9,8 @@ from models.ledger.entries import WIN, Forecast
 from models.ledger.scores import SCORED
 from models.ledger.sealed import digest
 from models.ledger.settling import Settlement
-from models.registry.connection import STAGE_HASH, readable
+from models.registry.own_experiment import OwnExperiment
 from models.registry.runs import RunSpec
-from models.registry.tracked import Outcome, Runs
 
 FORECAST_EXPERIMENT = "foretell-forecasts"
 FORECAST_HASH = "forecast.sha256"
@@ -57,30 +56,6 @@ def forecast_spec(forecast: Forecast, sha256: str, settlement: Settlement, files
     )
 
 
-class ForecastRuns(Runs):
+def forecast_runs(create: bool = False) -> OwnExperiment:
     """The runs of forecasts: an experiment beside that of the predictors."""
-
-    def __init__(self, root: Path = Path(), create: bool = False):
-        super().__init__(root, create, FORECAST_EXPERIMENT)
-
-    def match_forecasts(self, specs: Sequence[RunSpec]) -> list[tuple[RunSpec, Outcome]]:
-        """Make the experiment hold exactly one run per forecast of `specs`; safe to repeat, also after a kill. The run
-        of an earlier state, when fewer targets were settled, goes once the new one is whole."""
-        self.describe(DESCRIPTION)
-        done = []
-        for spec in specs:
-            outcome = self.track(spec)
-            self._delete_earlier(spec)
-            done.append((spec, outcome))
-        return done
-
-    def describe(self, text: str) -> None:
-        """Set the experiment's description (Markdown)."""
-        with readable(self.uri):
-            self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
-
-    def _delete_earlier(self, spec: RunSpec) -> None:
-        query = f"tags.predictor = '{spec.predictor}' and tags.`{STAGE_HASH}` != '{spec.stage_hash}'"
-        with readable(self.uri):
-            for run in self.client.search_runs([self.experiment_id], query, max_results=1000):
-                self.client.delete_run(run.info.run_id)
+    return OwnExperiment(FORECAST_EXPERIMENT, DESCRIPTION, create=create)

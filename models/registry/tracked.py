@@ -16,6 +16,9 @@ from models.registry.connection import COMPLETE, NOTE, STAGE_HASH, STATE, Connec
 from models.registry.runs import RunSpec
 
 
+MOST_METRICS = 500  # in one call; MLflow takes at most 1,000 metrics, parameters and tags at once
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a description: the id (run id or version number), and whether it was made, completed or found."""
@@ -74,7 +77,9 @@ class Runs(Connection):
             fresh += [Metric(key, value, now, step) for step, value in pairs if step not in steps]
         params = [Param(key, value) for key, value in spec.params.items()]
         tags = [RunTag(key, value) for key, value in {**spec.tags, NOTE: spec.description}.items()]
-        self.client.log_batch(run_id, metrics=fresh, params=params, tags=tags)
+        self.client.log_batch(run_id, metrics=fresh[:MOST_METRICS], params=params, tags=tags)
+        for start in range(MOST_METRICS, len(fresh), MOST_METRICS):
+            self.client.log_batch(run_id, metrics=fresh[start : start + MOST_METRICS])
         inputs = [
             DatasetInput(
                 MlflowDataset(data.name, data.md5, "local", data.source),

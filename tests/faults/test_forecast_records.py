@@ -54,16 +54,16 @@ print("; ".join(track_forecasts()))
 """
 COUNT = """
 import json
-from models.registry.forecasts import ForecastRuns
-store = ForecastRuns()
+from models.registry.forecasts import forecast_runs
+store = forecast_runs()
 runs = store.client.search_runs([store.experiment_id])
 print(json.dumps([[run.info.run_name, run.info.status, run.data.metrics, run.data.tags,
     sorted(file.path for file in store.client.list_artifacts(run.info.run_id))] for run in runs]))
 """
 KILLED_TRACKING = """
 import os, signal
-from models.registry.forecasts import ForecastRuns
-ForecastRuns._fill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from models.registry.own_experiment import OwnExperiment
+OwnExperiment._fill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 from pipelines.forecast_tracking import track_forecasts
 track_forecasts()
 """
