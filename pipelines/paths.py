@@ -48,6 +48,8 @@ def target_scores(benchmark: str) -> Path:
 def target_file(benchmark: str) -> Path:
     """What the benchmark is: its title, metric, direction and bounds."""
     return TABLES / "benchmarks" / f"{benchmark}.json"
+
+
 LAB = Path("data/lab")
 LAB_CORPUS = LAB / "corpus"
 LAB_SHARDS = LAB / "shards"

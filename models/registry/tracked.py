@@ -15,7 +15,6 @@ from foretell.errors import TrackingError
 from models.registry.connection import COMPLETE, NOTE, STAGE_HASH, STATE, Connection, readable
 from models.registry.runs import RunSpec
 
-
 MOST_METRICS = 500  # in one call; MLflow takes at most 1,000 metrics, parameters and tags at once
 
 
