@@ -92,14 +92,15 @@ def deterministic(threads: int, on_cpu: bool) -> Iterator[None]:
     import torch
 
     before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic
+    fill = memory.fill_uninitialized_memory
     torch.set_num_threads(threads)
     if on_cpu:
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # it costs time and finds faults, not bits
+        memory.fill_uninitialized_memory = False  # it costs time and finds faults, not bits
     try:
         yield
     finally:
         torch.set_num_threads(before)
         torch.use_deterministic_algorithms(strict)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        memory.fill_uninitialized_memory = fill
