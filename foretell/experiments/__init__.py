@@ -1,0 +1,1 @@
+"""What the laboratory's own training runs show: recorded tables in, tables, findings and figures out."""
