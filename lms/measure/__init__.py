@@ -1,0 +1,1 @@
+"""Loss-based metrics of any language model: what the right option, its gap to the wrong ones, or a solution costs."""
