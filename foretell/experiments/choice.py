@@ -138,8 +138,8 @@ def accuracy_through_gap(splits: pd.DataFrame, run: Sequence[str], scale: str, a
     rule = (
         "R-squared of accuracy over a run's checkpoints on the mean loss of the right option, of the best wrong one "
         "and on their gap, averaged over the run's sources whose accuracy rose by more than two standard errors; "
-        f"confirmed if the gap's is the larger of the two, against both, in more runs than chance gives (sign tests, "
-        f"{level:g} each). Accuracy is the share of items with a gap above 0, which favours the gap; runs share their items."
+        "confirmed if the gap's is larger than each of the others in more runs than chance gives (sign tests, "
+        f"{level:g} each). Accuracy is the share of items with a gap above 0, which favours the gap; runs share items."
     )
     if len(runs) < 6:
         reason = f"Accuracy rose in {len(runs)} runs ({scale}); at least 6 are needed. {rule}"
