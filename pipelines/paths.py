@@ -38,6 +38,8 @@ FORECASTS = Path("data/forecasts")
 SETTLED = FORECASTS / "settled"
 FORECAST_REPORT = REPORTS / "forecasts"
 SEQUENCE = Path("data/sequence")
+LAB_CORPUS = Path("data/lab/corpus")
+LAB_ARCHIVES = Path(".progress/lab/archives")
 
 
 def target_scores(benchmark: str) -> Path:
