@@ -105,7 +105,9 @@ def _read(
     def wanted(name: str) -> bool:
         if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
             raise DataError(f"{_label(package)}: its archive has a member {name!r}, whose path leads out of it")
-        return any(fnmatchcase(name, each) for each in patterns) and not any(fnmatchcase(name, each) for each in without)
+        return any(fnmatchcase(name, each) for each in patterns) and not any(
+            fnmatchcase(name, each) for each in without
+        )
 
     if zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -53,7 +53,7 @@ def clean(text: str) -> str:
 
 
 def cut(text: str, maximum: int) -> list[str]:
-    """`text` in pieces of at most `maximum` characters, each as long as possible: cut after a paragraph, within a longer
+    """`text` in pieces of at most `maximum` characters, each as long as possible: cut after a paragraph, in a longer
     paragraph after a line, within a longer line anywhere. Blank lines at the ends of a piece are dropped."""
     pieces, current = [], ""
     for block in _blocks(text, maximum):
@@ -91,7 +91,9 @@ def wordnet(text: str) -> str:
 def _entry(line: str) -> str:
     head, _, gloss = line.partition(" | ")
     fields = head.split()
-    words = fields[4 : 4 + 2 * int(fields[3], 16) : 2]  # each word is followed by its number in the lexicographer's file
+    words = fields[
+        4 : 4 + 2 * int(fields[3], 16) : 2
+    ]  # each word is followed by its number in the lexicographer's file
     plain = ", ".join(re.sub(r"\((?:a|p|ip)\)\Z", "", word).replace("_", " ") for word in words)
     return f"{plain} ({PARTS_OF_SPEECH[fields[2]]}): {gloss.strip()}"
 
