@@ -110,8 +110,8 @@ def _read(
         )
 
     if zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [(item.filename, archive.read(item)) for item in archive.infolist() if wanted(item.filename)]
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        files = [item for item in archive.getmembers() if wanted(item.name) and item.isfile()]
-        return [(item.name, stream.read()) for item in files if (stream := archive.extractfile(item)) is not None]
+        with zipfile.ZipFile(io.BytesIO(content)) as zipped:
+            return [(item.filename, zipped.read(item)) for item in zipped.infolist() if wanted(item.filename)]
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        files = [item for item in tar.getmembers() if wanted(item.name) and item.isfile()]
+        return [(item.name, stream.read()) for item in files if (stream := tar.extractfile(item)) is not None]
