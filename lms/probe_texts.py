@@ -4,6 +4,7 @@ section 4). The same seed gives the same texts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 from foretell.errors import DataError
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_NOUN = re.compile(r"(?P<word>[A-Za-z][^()]*) \(noun\): (?P<definition>.+)")
 
 
 def random_token_texts(tokenizer: Any, n_texts: int, n_tokens: int, seed: int) -> list[str]:
     """`n_texts` texts of `n_tokens` tokens each, drawn uniformly from the tokens that are whole characters and not
-    special. Read again by the tokenizer, a text may have fewer tokens: neighbours can form a longer one."""
+    special. Read again by the tokenizer, a text may have another number of them: neighbours can form a longer one."""
     special = set(tokenizer.all_special_ids)
     spelled = {token: tokenizer.decode([token]) for token in sorted(tokenizer.get_vocab().values())}
     usable = [token for token, text in spelled.items() if token not in special and text and REPLACEMENT not in text]
@@ -52,3 +54,17 @@ def false_definitions(entries: Sequence[tuple[str, str]], seed: int) -> list[tup
     order = np.random.default_rng(seed).permutation(len(entries))
     given = dict(zip(order.tolist(), np.roll(order, -1).tolist(), strict=True))
     return [(word, definitions[given[index]]) for index, (word, _) in enumerate(entries)]
+
+
+def dictionary_entries(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """The noun entries of dictionary documents, lines "word (noun): definition", as (word, definition) pairs: the first
+    entry of each word and of each definition, in order."""
+    entries: dict[str, str] = {}
+    seen: set[str] = set()
+    for text in texts:
+        for line in text.splitlines():
+            found = _NOUN.fullmatch(line)
+            if found and found["word"].lower() not in entries and found["definition"] not in seen:
+                entries[found["word"].lower()] = found["definition"]
+                seen.add(found["definition"])
+    return list(entries.items())

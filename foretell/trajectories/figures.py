@@ -20,14 +20,14 @@ def trend_shares_figure(shares: pd.DataFrame, stages: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     rows = shares[(shares["items"] == "all") & (shares["stderr"] == "ols")].sort_values("non_embedding_params")
-    _stack(left, rows)
+    stack_trends(left, rows)
     left.set_xticks(np.arange(len(rows)), [_millions(n) for n in rows["non_embedding_params"]])
     left.set_xlabel("parameters without embeddings")
     left.set_ylabel("share of items")
     left.set_title("whole training after the skipped part", fontsize=10)
     means = stages.groupby(["start", "end"], sort=True)[["stagnated", "upward", "downward",
                                                          "stagnated_if_slope_constant"]].mean()  # fmt: skip
-    _stack(right, means)
+    stack_trends(right, means)
     at = np.arange(len(means))
     right.hlines(means["stagnated_if_slope_constant"], at - 0.35, at + 0.35, color="black", lw=2,
                  label="stagnated, were each slope constant in log step")  # fmt: skip
@@ -39,7 +39,8 @@ def trend_shares_figure(shares: pd.DataFrame, stages: pd.DataFrame) -> Figure:
     return figure
 
 
-def _stack(axes, rows: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+def stack_trends(axes, rows: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+    """One stacked bar per row of `rows`, whose columns are the shares (0-1) of the trend classes."""
     bottom = np.zeros(len(rows))
     for trend, colour in TREND_COLOURS.items():
         axes.bar(np.arange(len(rows)), rows[trend], bottom=bottom, color=colour, label=trend, width=0.7)
