@@ -4,6 +4,7 @@ texts that a small model prefers to a large one (Xia et al. 2023, arXiv:2212.098
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from lms.checkpoints import Checkpoint, read_checkpoints
 from lms.contrast import ContrastSettings, contrast_models
 from lms.files import write_whole
 from lms.machine import n_parameters
+from lms.pretrain.text import Source, is_held_out, read_documents
 from lms.probe_texts import dictionary_entries, false_definitions, random_token_texts, shuffled_word_texts
 from lms.record import weights_sha256
 from lms.token_losses import LossSettings, token_losses
@@ -55,7 +57,7 @@ class ProbeSettings:
 @dataclass(frozen=True)
 class LabRun:
     """A finished pretraining run: which cell (`setting`) and `seed` it is, and the `folder` that holds
-    `checkpoints/step-*/`."""
+    `checkpoints/step-*/`, each with its tokenizer."""
 
     setting: str
     seed: int
@@ -77,35 +79,33 @@ class ProbeText:
     text: str
 
 
-def lab_checkpoints(runs: Sequence[LabRun], tokenizer: Path, work: Path) -> list[Checkpoint]:
-    """The checkpoints of `runs` after step 0, pinned, by model and step. Their folders below `work` hold links to the
-    weights and to the files of the folder `tokenizer`; `work`/models.yaml lists them for `foretell lms token-losses`.
+def lab_checkpoints(runs: Sequence[LabRun], work: Path) -> list[Checkpoint]:
+    """The checkpoints of `runs` after step 0, pinned, by model and step; `work`/models.yaml lists them as `foretell lms
+    token-losses` takes them.
 
-    Raises DataError when a run has no checkpoint after step 0 or `tokenizer` holds no tokenizer.
+    Raises DataError when a run has no checkpoint after step 0, or one without a tokenizer.
     """
-    import json
-
-    if not (tokenizer / "tokenizer.json").is_file():
-        raise DataError(f"{tokenizer}: no tokenizer.json; expected the folder of the tokenizer of the training data")
     entries = []
     for run in runs:
         found = [(int(match[1]), folder) for folder in sorted((run.folder / "checkpoints").glob("step-*"))
                  if (match := _STEP.fullmatch(folder.name))]  # fmt: skip
         later = [(step, folder) for step, folder in found if step > 0]
-        if not later:
-            raise DataError(f"{run.folder}: no checkpoint after step 0; expected checkpoints/step-*/ of a finished run")
-        for step, folder in later:
-            linked = work / run.model / folder.name
-            linked.mkdir(parents=True, exist_ok=True)
-            for file in (*folder.iterdir(), *tokenizer.glob("tokenizer*"), *tokenizer.glob("special_tokens_map.json")):
-                link = linked / file.name
-                link.unlink(missing_ok=True)
-                link.symlink_to(file.resolve())
-            entries.append({"model": run.model, "step": step, "model_id": f"lab/{run.model}", "path": str(linked),
-                            "revision": weights_sha256(linked), "dtype": "float32"})  # fmt: skip
+        if not later or not all((folder / "tokenizer.json").is_file() for _, folder in later):
+            raise DataError(
+                f"{run.folder}: no checkpoint after step 0, or one without tokenizer.json; expected checkpoints/step-*/ "
+                "of a finished run of lms.pretrain"
+            )
+        entries += [{"model": run.model, "step": step, "model_id": f"lab/{run.model}", "path": str(folder),
+                     "revision": weights_sha256(folder), "dtype": "float32"} for step, folder in later]  # fmt: skip
     # JSON is YAML.
     write_whole(work / "models.yaml", (json.dumps(entries, indent=1) + "\n").encode())
     return read_checkpoints(work / "models.yaml")
+
+
+def held_out_documents(sources: Iterable[Source], share: float) -> dict[str, list[str]]:
+    """Source name -> its held-out documents, in order: those the runs were not trained on, by their `held_out_share`.
+    Raises DataError as `read_documents`."""
+    return {source.name: [text for text in read_documents(source) if is_held_out(text, share)] for source in sources}
 
 
 def held_out_texts(documents: Mapping[str, Sequence[str]], tokenizer: Any, chosen: ProbeSettings) -> list[ProbeText]:
@@ -153,12 +153,11 @@ def made_texts(documents: Mapping[str, Sequence[str]], tokenizer: Any, chosen: P
 def probe(
     runs: Sequence[LabRun],
     documents: Mapping[str, Sequence[str]],
-    tokenizer: Path,
     chosen: ProbeSettings,
     work_root: Path,
 ) -> tuple[dict[str, pd.DataFrame], list[ProbeText]]:
     """Every checkpoint of `runs` on every kind of text. `documents`: source -> held-out documents of the training
-    data; `tokenizer`: the folder of its tokenizer; unfinished work is kept below `work_root`.
+    data (`held_out_documents`); unfinished work is kept below `work_root`.
 
     The last checkpoints of the smallest and the largest model of the first seed write the contrast texts
     ("small_over_large"). Returns the tables `losses`, `items` and `texts` that
@@ -167,8 +166,8 @@ def probe(
     """
     from transformers import AutoTokenizer
 
-    checkpoints = lab_checkpoints(runs, tokenizer, work_root / "checkpoints")
-    loaded = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
+    checkpoints = lab_checkpoints(runs, work_root)
+    loaded = AutoTokenizer.from_pretrained(checkpoints[0].record.location, local_files_only=True)
     texts = [*held_out_texts(documents, loaded, chosen), *made_texts(documents, loaded, chosen)]
     texts += _contrast_texts(runs, checkpoints, chosen, work_root)
     table = token_losses(

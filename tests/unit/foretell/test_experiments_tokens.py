@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from foretell.errors import DataError
+from foretell.experiments import figures_tokens as figures
 from foretell.experiments import tokens as module
 from foretell.experiments.findings_tokens import check_tokens
 from foretell.experiments.tokens import model_sizes, share_difference, stagnated_classes, study_texts, study_tokens
@@ -166,3 +167,18 @@ def test_tables_that_do_not_fit_are_refused() -> None:
         study_tokens(losses, items, texts.iloc[:0], RUNS, SETTINGS)
     with pytest.raises(DataError, match="tables without rows"):
         check_tokens({}, 0.05, 1)
+
+
+def test_figures_show_every_size_class_and_pair() -> None:
+    tables = study_tokens(losses_table(STILL, UP, UP), items_table(), texts_table(HIGH, LOW, 1.0), RUNS, SETTINGS)
+    shares = figures.token_shares_figure(tables["trend_shares"], tables["stage_shares"])
+    assert [label.get_text() for label in shares.axes[0].get_xticklabels()] == ["1M", "4M"]
+    classes = figures.stagnated_classes_figure(tables["stagnated_classes"])
+    assert next(label.get_text() for label in classes.axes[0].get_yticklabels()) == "function word"
+    overlap = figures.token_overlap_figure(tables["overlap"])
+    labels = [label.get_text() for label in overlap.axes[0].get_yticklabels()]
+    assert labels == ["1M / 4M, seed 1", "1M / 4M, seed 2", "1M, two seeds", "4M, two seeds"]
+    curves = figures.text_curves_figure(tables["text_curves"])
+    drawn = [axes.get_title() for axes in curves.axes if axes.lines]
+    assert drawn == ["false statements", "shuffled words", "random tokens", figures.KIND_TITLES["small_over_large"]]
+    assert all(len(axes.lines) == 4 for axes in curves.axes if axes.lines)

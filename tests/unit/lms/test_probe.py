@@ -4,6 +4,7 @@ sizes to the recorded tables, resumed after a stop."""
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def runs(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> li
         run = LabRun(f"hidden={hidden}", 1, root / str(hidden))
         for step in (0, *STEPS):
             model = build_model(ModelSettings(300, 64, hidden, 1, 2, 2, 32, True), seed=step + hidden)
-            model.save_pretrained(run.folder / "checkpoints" / f"step-{step:06d}")
+            folder = run.folder / "checkpoints" / f"step-{step:06d}"
+            model.save_pretrained(folder)
+            shutil.copytree(tokenizer_folder, folder, dirs_exist_ok=True)
         made.append(run)
     return made
 
@@ -109,10 +112,10 @@ def same(one: dict[str, pd.DataFrame], other: dict[str, pd.DataFrame]) -> bool:
 
 
 def test_from_checkpoints_to_tables_and_on_after_a_stop(
-    runs: list[LabRun], tokenizer_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: list[LabRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ProbeSettings(**SETTINGS)
-    tables, texts = probe(runs, DOCUMENTS, tokenizer_folder, settings, tmp_path / "whole")
+    tables, texts = probe(runs, DOCUMENTS, settings, tmp_path / "whole")
     losses, items = tables["losses"], tables["items"]
     assert len(losses) == 2 * len(STEPS) * len(items) and sorted(set(losses["step"])) == list(STEPS)
     assert set(losses["setting"]) == {"hidden=16", "hidden=32"} and set(losses["seed"]) == {1}
@@ -150,31 +153,41 @@ def test_from_checkpoints_to_tables_and_on_after_a_stop(
 
     monkeypatch.setattr(losses_module, "checkpoint_losses", until_stopped)
     with pytest.raises(KeyboardInterrupt):
-        probe(runs, DOCUMENTS, tokenizer_folder, settings, tmp_path / "stopped")
+        probe(runs, DOCUMENTS, settings, tmp_path / "stopped")
     monkeypatch.setattr(losses_module, "checkpoint_losses", lambda *given: read.append(given[1].name) or whole(*given))
-    resumed, again = probe(runs, DOCUMENTS, tokenizer_folder, settings, tmp_path / "stopped")
+    resumed, again = probe(runs, DOCUMENTS, settings, tmp_path / "stopped")
     assert same(resumed, tables) and again == texts
     assert len(read) == len(set(read)) == 2 * len(STEPS)
 
 
 def test_the_list_of_checkpoints_serves_the_command(runs: list[LabRun], tokenizer_folder: Path, tmp_path: Path) -> None:
-    found = module.lab_checkpoints(runs, tokenizer_folder, tmp_path)
+    found = module.lab_checkpoints(runs, tmp_path)
     assert [item.name for item in found][:2] == ["hidden-16.seed-1@4", "hidden-16.seed-1@12"] and len(found) == 18
     listed = json.loads((tmp_path / "models.yaml").read_text())
     assert [entry["step"] for entry in listed] == [*STEPS, *STEPS]
-    assert module.lab_checkpoints(runs, tokenizer_folder, tmp_path) == found
+    assert module.lab_checkpoints(runs, tmp_path) == found
 
 
-def test_what_is_missing_is_named(runs: list[LabRun], tokenizer_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no tokenizer\.json"):
-        module.lab_checkpoints(runs, tmp_path, tmp_path / "work")
+def test_what_is_missing_is_named(runs: list[LabRun], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no checkpoint after step 0"):
-        module.lab_checkpoints([LabRun("a", 1, tmp_path)], tokenizer_folder, tmp_path / "work")
+        module.lab_checkpoints([LabRun("a", 1, tmp_path)], tmp_path / "work")
+    (tmp_path / "checkpoints" / "step-000004").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"without tokenizer\.json"):
+        module.lab_checkpoints([LabRun("a", 1, tmp_path)], tmp_path / "work")
     with pytest.raises(ConfigError, match="held_out_tokens"):
         ProbeSettings(**{**SETTINGS, "held_out_tokens": 0})
     few = {**DOCUMENTS, "code": DOCUMENTS["code"][:1]}
     with pytest.raises(DataError, match=r"source 'code': .* held-out tokens, 120 are needed"):
-        probe(runs, few, tokenizer_folder, ProbeSettings(**SETTINGS), tmp_path / "few")
+        probe(runs, few, ProbeSettings(**SETTINGS), tmp_path / "few")
+
+
+def test_held_out_documents_are_those_no_run_trains_on(tmp_path: Path) -> None:
+    from lms.pretrain.text import FolderSource, is_held_out
+
+    texts = [f"document {number}" for number in range(200)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    found = module.held_out_documents([FolderSource("code", str(tmp_path))], 0.2)
+    assert found == {"code": [text for text in texts if is_held_out(text, 0.2)]} and 20 < len(found["code"]) < 60
 
 
 @pytest.fixture(autouse=True)
