@@ -27,23 +27,25 @@ KEY = ["experiment", "setting", "seed"]
 EXPERIMENTS = ("grokking", "format", "curriculum", "quanta", "steps")
 
 
-def study_dynamics(metrics: pd.DataFrame, runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def study_dynamics(metrics: pd.DataFrame, runs: pd.DataFrame, n_bootstrap: int = 1000) -> dict[str, pd.DataFrame]:
     """The tables of all experiments: `learning` (a row per run), `grokking`, `quanta`, `quanta_skills`, `steps`.
 
     `metrics`: experiment, setting, seed, step, tokens, metric, value; `runs`: experiment, setting, seed, parameters,
     tokens, code_bits, compression_ratio, facts (JSON of lms.dynamics.task.TaskFacts), settings. Rows of other
-    experiments are ignored. Raises DataError when an experiment of EXPERIMENTS has no rows.
+    experiments are ignored. `n_bootstrap` resamples give each interval. Raises DataError when an experiment of EXPERIMENTS has no rows.
     """
     missing = [name for name in EXPERIMENTS if not (runs["experiment"] == name).any()]
     if missing:
         raise DataError(f"no runs of {', '.join(missing)}; run `make lab`, or take the recorded tables (`dvc pull`)")
+    facts = json.loads(runs[runs["experiment"] == "quanta"]["facts"].iloc[0])
+    guessing = float(-np.log(facts["chance"]))
     wide = {name: curves_of(metrics, name) for name in EXPERIMENTS}
     return {
-        "learning": learning_table(wide, runs),
+        "learning": learning_table(wide, runs, n_bootstrap),
         "grokking": grokking_table(wide["grokking"]),
-        "quanta": quanta_table(wide["quanta"]),
-        "quanta_skills": quanta_skills(wide["quanta"]),
-        "steps": steps_table(wide["steps"]),
+        "quanta": quanta_table(wide["quanta"], guessing),
+        "quanta_skills": quanta_skills(wide["quanta"], guessing),
+        "steps": steps_table(wide["steps"], n_bootstrap),
     }
 
 
@@ -65,7 +67,7 @@ def step_learned(steps: pd.Series, accuracy: pd.Series, level: float = LEARNED) 
     return first_crossing(steps, accuracy, level)
 
 
-def learning_table(wide: Mapping[str, pd.DataFrame], runs: pd.DataFrame) -> pd.DataFrame:
+def learning_table(wide: Mapping[str, pd.DataFrame], runs: pd.DataFrame, n_bootstrap: int) -> pd.DataFrame:
     """Of every run: problems and tokens until its skill is at 90 % (NaN: not within the run), `final` accuracy, tokens
     to half of the way from chance to it and the slope there (`learning_speed`, with binomial errors), code length per
     label and compression ratio."""
@@ -78,7 +80,7 @@ def learning_table(wide: Mapping[str, pd.DataFrame], runs: pd.DataFrame) -> pd.D
             raise DataError(f"metrics: none of run {run.experiment} {run.setting}, seed {run.seed}")
         accuracy = curve[facts["skill"]].clip(0, 1)
         stderr = np.sqrt(accuracy * (1 - accuracy) / facts["n_test"])
-        speed = learning_speed(curve["tokens"], accuracy, facts["chance"], stderr, n_final=1)
+        speed = learning_speed(curve["tokens"], accuracy, facts["chance"], stderr, n_final=1, n_bootstrap=n_bootstrap)
         tokens = first_crossing(curve["tokens"], accuracy, LEARNED)
         rows.append(
             {
@@ -131,16 +133,16 @@ def skill_losses(curve: pd.DataFrame) -> Floats:
     return curve[sorted(c for c in curve.columns if c.startswith("loss_skill_"))].to_numpy(float)
 
 
-def quanta_skills(wide: pd.DataFrame) -> pd.DataFrame:
-    """Of every skill of every run: its `rank` by frequency, whether it was `learned` (its loss fell below half of that
-    of guessing), the step at which that happened, BIC of a line minus BIC of a jump over log step, and its largest fall
+def quanta_skills(wide: pd.DataFrame, guessing: float) -> pd.DataFrame:
+    """Of every skill of every run: its `rank` by frequency, whether it was `learned` (its loss fell below half of
+    `guessing`, the loss of guessing in nats), the step at which that happened, BIC of a line minus BIC of a jump over log step, and its largest fall
     between two measurements as a part of its whole fall."""
     rows = []
     for (setting, seed), curve in wide.groupby(["setting", "seed"], sort=True):
         losses = skill_losses(curve)
         shape = jump_or_line(np.log(curve["step"]), losses)
         for i, loss in enumerate(losses.T):
-            half = first_crossing(curve["step"], 1 - np.clip(loss / np.log(2), 0, 1), 0.5)
+            half = first_crossing(curve["step"], 1 - np.clip(loss / guessing, 0, 1), 0.5)
             rows.append(
                 {
                     "setting": setting,
@@ -162,19 +164,20 @@ def largest_fall(losses: Floats) -> float:
     return float(max(0.0, -np.diff(losses).min()) / fall) if fall > 0 else float("nan")
 
 
-def quanta_table(wide: pd.DataFrame) -> pd.DataFrame:
+def quanta_table(wide: pd.DataFrame, guessing: float) -> pd.DataFrame:
     """Of every run: how many skills were learned and how many of these jumped, the median of their largest falls and
-    that of the mean loss, and the power law of the mean loss over tokens (from where it is below 90 % of guessing)
+    that of the mean loss, and the power law of the mean loss over tokens (from where it is below 90 % of `guessing`, in nats)
     beside the median R-squared of the same law for single learned skills."""
-    skills = quanta_skills(wide)
+    skills = quanta_skills(wide, guessing)
     rows = []
     for (setting, seed), curve in wide.groupby(["setting", "seed"], sort=True):
         own = skills[(skills["setting"] == setting) & (skills["seed"] == seed)]
         learned = own[own["learned"]]
         mean = curve["mean_loss_nats"].to_numpy(float)
-        fitted = np.arange(len(mean)) >= np.argmax(mean < GUESSING_LEFT * np.log(2))
+        began = mean < GUESSING_LEFT * guessing
+        fitted = np.arange(len(mean)) >= np.argmax(began)
         tokens = curve["tokens"].to_numpy(float)
-        if not (mean < GUESSING_LEFT * np.log(2)).any() or fitted.sum() < 5 or learned.empty:
+        if not began.any() or fitted.sum() < 5 or learned.empty:
             raise DataError(f"quanta {setting}, seed {seed}: fewer than 5 measurements after learning began; train on")
         law = fit_log_power(tokens[fitted], mean[fitted])
         losses = np.maximum(skill_losses(curve)[fitted][:, own["learned"].to_numpy()], 1e-12)
@@ -198,7 +201,7 @@ def quanta_table(wide: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def steps_table(wide: pd.DataFrame) -> pd.DataFrame:
+def steps_table(wide: pd.DataFrame, n_bootstrap: int) -> pd.DataFrame:
     """Of every run and chain of k >= 2 steps: the k fitted to task accuracy = p^k (p the accuracy of a single step) with
     its interval, R-squared of p^k with that k and with the true one, and whether it is better than a jump."""
     rows = []
@@ -207,7 +210,7 @@ def steps_table(wide: pd.DataFrame) -> pd.DataFrame:
         single = curve["accuracy_k1"].to_numpy(float)
         for k in lengths[1:]:
             chain = curve[f"accuracy_k{k}"].to_numpy(float)
-            test = composition_test(single, chain)
+            test = composition_test(single, chain, n_bootstrap)
             rows.append(
                 {
                     "setting": setting,

@@ -98,9 +98,7 @@ def _cells(settings: DynamicsSettings, experiment: str, seed: int) -> list[tuple
         return [(o, Curriculum(o, plan.shares, steps, size, plan.n_test, seed), plan.training) for o in ORDERS]
     if experiment == "quanta":
         many = settings.quanta
-        quanta = Quanta(
-            many.n_skills, many.n_bits, many.n_chosen, many.exponent, many.batch_size, many.n_test, seed
-        )  # fmt: skip
+        quanta = Quanta(many.n_skills, many.modulus, many.exponent, many.batch_size, seed)
         return [(f"skills={many.n_skills}", quanta, many.training)]
     chain = settings.steps
     size = (chain.modulus, chain.max_steps, chain.examples_per_length, chain.n_test, seed)

@@ -86,14 +86,12 @@ class CurriculumSettings:
 
 @settings
 class QuantaSettings:
-    """`n_skills` parities of `n_chosen` of `n_bits` bits with frequencies proportional to rank^-`exponent`."""
+    """`n_skills` additions of a fixed number modulo `modulus`, with frequencies proportional to rank^-`exponent`."""
 
     n_skills: Count
-    n_bits: Count
-    n_chosen: Count
+    modulus: Annotated[int, Field(ge=3)]
     exponent: Positive
     batch_size: Count
-    n_test: Count
     model: TinyModel
     training: Training
 

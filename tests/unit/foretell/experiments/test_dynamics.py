@@ -25,7 +25,7 @@ from foretell.trajectories.verdict import CONFIRMED, NOT_CONFIRMED
 
 STEPS = np.unique(np.rint(np.geomspace(10, 10_000, 60)).astype(int))
 BASE = (0.001, 1.0)
-FACTS = {"chance": 0.0, "n_test": 400, "tokens_per_example": 10.0, "labels_per_example": 4.0, "raw_bits_per_label": 3.0}
+FACTS = { "n_test": 400, "tokens_per_example": 10.0, "labels_per_example": 4.0, "raw_bits_per_label": 3.0}
 
 
 def sigmoid(steps: Any, middle: float, width: float) -> Any:
@@ -49,7 +49,7 @@ def laboratory(**changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
         tables.append(rows(experiment, setting, seed, metrics))
         runs.append(
             {"experiment": experiment, "setting": setting, "seed": seed, "parameters": 50_000, "tokens": 1_000_000,
-             "code_bits": 1e5, "compression_ratio": 2.0, "facts": json.dumps({**FACTS, "skill": skill}),
+             "code_bits": 1e5, "compression_ratio": 2.0, "facts": json.dumps({**FACTS, "skill": skill, "chance": 0.5 if experiment == "quanta" else 0.0}),
              "settings": "{}"}
         )  # fmt: skip
 
@@ -69,7 +69,7 @@ def laboratory(**changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
         frequency = np.arange(1, 41) ** -1.5
         losses = np.log(2) * (1 - np.array([sigmoid(STEPS, 20 / f**0.9, 0.02) for f in frequency]))
         quanta = {f"loss_skill_{i:03d}": loss for i, loss in enumerate(losses, start=1)}
-        mean = frequency @ losses / frequency.sum()
+        mean = np.log(2) * np.minimum(1, (STEPS / 20) ** -0.33)
         add("quanta", "skills=40", "mean_accuracy",
             {**quanta, "mean_loss_nats": mean, "mean_accuracy": 1 - mean / 2}, seed)  # fmt: skip
         single = sigmoid(STEPS, 300 * shift, 0.3)
@@ -81,7 +81,7 @@ def laboratory(**changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def verdicts(**changes: Any) -> dict[str, str]:
-    return {f.name: f.verdict for f in check_dynamics(study_dynamics(*laboratory(**changes)), BASE)}
+    return {f.name: f.verdict for f in check_dynamics(study_dynamics(*laboratory(**changes), 100), BASE)}
 
 
 def test_every_claim_is_confirmed_where_it_was_built_in() -> None:
@@ -127,7 +127,7 @@ def test_grokking_of_known_sigmoids() -> None:
 
 def test_chains_give_back_their_power() -> None:
     metrics, _ = laboratory()
-    table = steps_table(curves_of(metrics, "steps"))
+    table = steps_table(curves_of(metrics, "steps"), 100)
     assert table["k_fitted"].to_numpy() == pytest.approx(table["k"].to_numpy(), rel=1e-3)
     assert table["r_squared_of_true_k"].to_numpy() == pytest.approx(1)
     assert table["largest_error_of_true_k"].max() < 1e-12
@@ -139,19 +139,18 @@ def test_a_jump_falls_at_once_and_a_line_in_equal_parts() -> None:
     assert np.isnan(largest_fall(np.ones(4)))
 
 
-def test_the_mean_of_jumps_is_a_power_law_with_the_exponent_of_the_frequencies() -> None:
-    """Skill i of frequency i^-a is learned at tokens i^(0.9 a): the unlearned rest falls like tokens^-((a - 1) / 0.9 a)
-    while rare skills remain."""
+def test_jumps_of_skills_and_the_power_law_of_their_mean() -> None:
     metrics, _ = laboratory()
-    row = quanta_table(curves_of(metrics, "quanta")).iloc[0]
-    assert row["n_jump"] == row["n_learned"] > 30
-    assert row["r_squared_of_mean"] > 0.95 > row["median_r_squared_of_skill"]
-    assert row["exponent"] == pytest.approx(-0.5 / (0.9 * 1.5), rel=0.5)
+    row = quanta_table(curves_of(metrics, "quanta"), np.log(2)).iloc[0]
+    assert row["n_jump"] == row["n_learned"] == 40
+    assert row["exponent"] == pytest.approx(-0.33) and row["r_squared_of_mean"] == pytest.approx(1)
+    assert row["median_r_squared_of_skill"] < 0.95
     assert row["rank_correlation_with_frequency"] == pytest.approx(1)
+    assert row["largest_fall_of_mean"] < 0.1 < row["median_largest_fall"]
 
 
 def test_learning_counts_problems_and_tokens() -> None:
-    table = study_dynamics(*laboratory())["learning"]
+    table = study_dynamics(*laboratory(), 100)["learning"]
     plain = table[(table["setting"] == "plain") & (table["seed"] == 0)].iloc[0]
     assert plain["tokens_to_90_percent"] == pytest.approx(100 * 5000 * 10 ** (0.05 * np.log(9)), rel=0.02)
     assert plain["problems_to_90_percent"] == pytest.approx(plain["tokens_to_90_percent"] / 10)
@@ -164,7 +163,7 @@ def test_a_missing_experiment_is_named() -> None:
         study_dynamics(metrics, runs[runs["experiment"] != "format"])
     with pytest.raises(DataError, match="no rows of experiment format"):
         study_dynamics(metrics[metrics["experiment"] != "format"], runs)
-    tables = study_dynamics(metrics, runs)
+    tables = study_dynamics(metrics, runs, 100)
     with pytest.raises(DataError, match="without rows: steps"):
         check_dynamics({**tables, "steps": tables["steps"].head(0)}, BASE)
     with pytest.raises(DataError, match="no runs of setting lr=0.5"):
@@ -175,12 +174,12 @@ def test_quanta_that_learned_nothing_are_refused() -> None:
     flat = {f"loss_skill_{i:03d}": np.full(len(STEPS), np.log(2)) for i in (1, 2)}
     metrics = rows("quanta", "s", 0, {**flat, "mean_loss_nats": np.full(len(STEPS), np.log(2))})
     with pytest.raises(DataError, match="fewer than 5 measurements after learning began"):
-        quanta_table(curves_of(metrics, "quanta"))
+        quanta_table(curves_of(metrics, "quanta"), np.log(2))
 
 
 def test_every_experiment_is_drawn() -> None:
     metrics, runs = laboratory()
-    figures = dynamics_figures(metrics, study_dynamics(metrics, runs)["learning"])
+    figures = dynamics_figures(metrics, study_dynamics(metrics, runs, 100)["learning"])
     assert list(figures) == ["grokking", "format", "curriculum", "quanta", "steps"]
     assert [len(figure.axes) for figure in figures.values()] == [2, 2, 3, 2, 2]
     assert all(axes.get_xlabel() or axes.get_ylabel() for figure in figures.values() for axes in figure.axes)
