@@ -1,6 +1,6 @@
-"""Learning dynamics of the laboratory's synthetic tasks: from the recorded long tables (experiment, setting, seed, step,
-tokens, ...) to when each skill was learned, how long a code its run is, and whether jumps, sums of jumps and products
-of steps look as the theory says."""
+"""Learning dynamics of the laboratory's synthetic tasks: from the recorded long tables (experiment, setting, seed,
+step, tokens, ...) to when each skill was learned, how long a code its run is, and whether jumps, sums of jumps and
+products of steps look as the theory says."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def study_dynamics(metrics: pd.DataFrame, runs: pd.DataFrame, n_bootstrap: int =
 
     `metrics`: experiment, setting, seed, step, tokens, metric, value; `runs`: experiment, setting, seed, parameters,
     tokens, code_bits, compression_ratio, facts (JSON of lms.dynamics.task.TaskFacts), settings. Rows of other
-    experiments are ignored. `n_bootstrap` resamples give each interval. Raises DataError when an experiment of EXPERIMENTS has no rows.
+    experiments are ignored; `n_bootstrap` resamples give each interval. Raises DataError when an experiment of
+    EXPERIMENTS has no rows.
     """
     missing = [name for name in EXPERIMENTS if not (runs["experiment"] == name).any()]
     if missing:
@@ -135,8 +136,8 @@ def skill_losses(curve: pd.DataFrame) -> Floats:
 
 def quanta_skills(wide: pd.DataFrame, guessing: float) -> pd.DataFrame:
     """Of every skill of every run: its `rank` by frequency, whether it was `learned` (its loss fell below half of
-    `guessing`, the loss of guessing in nats), the step at which that happened, BIC of a line minus BIC of a jump over log step, and its largest fall
-    between two measurements as a part of its whole fall."""
+    `guessing`, the loss of guessing in nats), the step at which that happened, BIC of a line minus BIC of a jump over
+    log step, and its largest fall between two measurements as a part of its whole fall."""
     rows = []
     for (setting, seed), curve in wide.groupby(["setting", "seed"], sort=True):
         losses = skill_losses(curve)
@@ -166,8 +167,8 @@ def largest_fall(losses: Floats) -> float:
 
 def quanta_table(wide: pd.DataFrame, guessing: float) -> pd.DataFrame:
     """Of every run: how many skills were learned and how many of these jumped, the median of their largest falls and
-    that of the mean loss, and the power law of the mean loss over tokens (from where it is below 90 % of `guessing`, in nats)
-    beside the median R-squared of the same law for single learned skills."""
+    that of the mean loss, and the power law of the mean loss over tokens (from where it is below 90 % of `guessing`,
+    in nats) beside the median R-squared of the same law for single learned skills."""
     skills = quanta_skills(wide, guessing)
     rows = []
     for (setting, seed), curve in wide.groupby(["setting", "seed"], sort=True):
@@ -202,8 +203,8 @@ def quanta_table(wide: pd.DataFrame, guessing: float) -> pd.DataFrame:
 
 
 def steps_table(wide: pd.DataFrame, n_bootstrap: int) -> pd.DataFrame:
-    """Of every run and chain of k >= 2 steps: the k fitted to task accuracy = p^k (p the accuracy of a single step) with
-    its interval, R-squared of p^k with that k and with the true one, and whether it is better than a jump."""
+    """Of every run and chain of k >= 2 steps: the k fitted to task accuracy = p^k (p the accuracy of a single step)
+    with its interval, R-squared of p^k with that k and with the true one, and whether it is better than a jump."""
     rows = []
     lengths = sorted(int(c.removeprefix("accuracy_k")) for c in wide.columns if c.startswith("accuracy_k"))
     for (setting, seed), curve in wide.groupby(["setting", "seed"], sort=True):

@@ -199,17 +199,18 @@ def _quanta(table: pd.DataFrame, scale: str) -> list[Finding]:
             f"{int(table['n_learned'].sum())}; largest fall between two measurements, as a part of the whole fall: "
             f"{table['median_largest_fall'].mean():.2f} of a skill (median), "
             f"{table['largest_fall_of_mean'].mean():.2f} of the mean loss",
-            "Additions of one number per skill, with power-law frequencies. Confirmed if, in every seed, most learned skills jump "
-            f"(BIC) and the mean's largest fall is at most half of the median skill's. {scale}",
+            "Additions of one number per skill, with power-law frequencies. Confirmed if, in every seed, most learned "
+            f"skills jump (BIC) and the mean's largest fall is at most half of the median skill's. {scale}",
         ),
         Finding(
             "mean_of_quanta_is_a_power_law", FU,
             "The mean loss of many skills with power-law frequencies is a power law of the tokens.",
             verdict(bool(smooth.all())),
             f"R-squared of log mean loss on log tokens {_list(table['r_squared_of_mean'], 3)}, exponents "
-            f"{_list(table['exponent'], 2)}; of single skills (median) {_list(table['median_r_squared_of_skill'], 3)}",
-            f"From where the mean is below 90 % of guessing. Confirmed if R-squared is at least {POWER_LAW_R_SQUARED:g} "
-            f"in each of {n} seeds. {scale}",
+            f"{_list(table['exponent'], 2)}; R-squared of single skills (median) "
+            f"{_list(table['median_r_squared_of_skill'], 3)}",
+            "From where the mean is below 90 % of guessing. Confirmed if R-squared is at least "
+            f"{POWER_LAW_R_SQUARED:g} in each of {n} seeds. {scale}",
         ),
         Finding(
             "frequent_skills_are_learned_first", FU,

@@ -22,8 +22,8 @@ class Chains:
 
     `layout` "one_by_one" shows each number when it is to be added, "= v0 o1 v1 o2 v2": every step is the same skill.
     "all_first" shows all numbers before the first value, "v0 o1 o2 = v1 v2": each step must also find its number.
-    Every batch has `examples_per_length` of each length, padded to one length with "=". `seed` chooses the `n_test` test
-    chains of each length (single steps are few enough for all of them to be met in training).
+    Every batch has `examples_per_length` of each length, padded to one length with "=". `seed` chooses `n_test` test
+    chains of each length; single steps are so few that all are met in training.
     """
 
     layout: Layout

@@ -67,7 +67,9 @@ class Curriculum:
         """The skill of every example of a step, shape (batch_size,)."""
         if self.order == "alone":
             return np.full(self.batch_size, 3, dtype=np.int64)
-        position = step / self.steps if self.order == "ordered" else (np.arange(self.batch_size) + 0.5) / self.batch_size
+        position = (
+            step / self.steps if self.order == "ordered" else (np.arange(self.batch_size) + 0.5) / self.batch_size
+        )
         ends = np.cumsum(self.shares)[:-1]
         return np.broadcast_to(1 + np.searchsorted(ends, position, side="right"), self.batch_size).astype(np.int64)
 

@@ -25,7 +25,7 @@ from foretell.trajectories.verdict import CONFIRMED, NOT_CONFIRMED
 
 STEPS = np.unique(np.rint(np.geomspace(10, 10_000, 60)).astype(int))
 BASE = (0.001, 1.0)
-FACTS = { "n_test": 400, "tokens_per_example": 10.0, "labels_per_example": 4.0, "raw_bits_per_label": 3.0}
+FACTS = {"n_test": 400, "tokens_per_example": 10.0, "labels_per_example": 4.0, "raw_bits_per_label": 3.0}
 
 
 def sigmoid(steps: Any, middle: float, width: float) -> Any:
@@ -46,10 +46,11 @@ def laboratory(**changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     tables, runs = [], []
 
     def add(experiment: str, setting: str, skill: str, metrics: dict[str, Any], seed: int) -> None:
+        facts = {**FACTS, "skill": skill, "chance": 0.5 if experiment == "quanta" else 0.0}
         tables.append(rows(experiment, setting, seed, metrics))
         runs.append(
             {"experiment": experiment, "setting": setting, "seed": seed, "parameters": 50_000, "tokens": 1_000_000,
-             "code_bits": 1e5, "compression_ratio": 2.0, "facts": json.dumps({**FACTS, "skill": skill, "chance": 0.5 if experiment == "quanta" else 0.0}),
+             "code_bits": 1e5, "compression_ratio": 2.0, "facts": json.dumps(facts),
              "settings": "{}"}
         )  # fmt: skip
 
@@ -166,7 +167,7 @@ def test_a_missing_experiment_is_named() -> None:
     tables = study_dynamics(metrics, runs, 100)
     with pytest.raises(DataError, match="without rows: steps"):
         check_dynamics({**tables, "steps": tables["steps"].head(0)}, BASE)
-    with pytest.raises(DataError, match="no runs of setting lr=0.5"):
+    with pytest.raises(DataError, match=r"no runs of setting lr=0\.5"):
         check_dynamics(tables, (0.5, 1.0))
 
 

@@ -24,17 +24,16 @@ TRAINING = {"steps": 12, "learning_rate": 0.01, "warm_up_steps": 2, "beta2": 0.9
             "measure_from": 2, "measurements": 6, "stop_at": 2.0}  # fmt: skip
 MODEL = {"hidden": 16, "layers": 1, "heads": 2, "feed_forward": 32}
 EACH = {"model": MODEL, "training": TRAINING}
-SETTINGS = DynamicsSettings(
-    **{  # as params.yaml holds it
-        "seeds": 2,
-        "grokking": {"modulus": 7, "train_share": 0.5, "batch_size": 8, "weight_decays": [0.0, 0.1],
-                     "learning_rates": [0.001, 0.01, 0.03], **EACH},
-        "format": {"batch_size": 4, "n_test": 8, **EACH},
-        "curriculum": {"shares": [0.25, 0.25, 0.5], "batch_size": 4, "n_test": 8, **EACH},
-        "quanta": {"n_skills": 5, "modulus": 7, "exponent": 1.5, "batch_size": 16, **EACH},
-        "steps": {"modulus": 7, "max_steps": 3, "examples_per_length": 4, "n_test": 8, **EACH},
-    }
-)  # fmt: skip
+SECTION: dict[str, Any] = {  # as params.yaml holds it
+    "seeds": 2,
+    "grokking": {"modulus": 7, "train_share": 0.5, "batch_size": 8, "weight_decays": [0.0, 0.1],
+                 "learning_rates": [0.001, 0.01, 0.03], **EACH},
+    "format": {"batch_size": 4, "n_test": 8, **EACH},
+    "curriculum": {"shares": [0.25, 0.25, 0.5], "batch_size": 4, "n_test": 8, **EACH},
+    "quanta": {"n_skills": 5, "modulus": 7, "exponent": 1.5, "batch_size": 16, **EACH},
+    "steps": {"modulus": 7, "max_steps": 3, "examples_per_length": 4, "n_test": 8, **EACH},
+}  # fmt: skip
+SETTINGS = DynamicsSettings(**SECTION)
 
 
 def test_units_are_the_settings_of_each_experiment_times_seeds() -> None:
@@ -63,8 +62,13 @@ def test_impossible_settings_are_refused() -> None:
 
 def test_a_fingerprint_changes_with_all_that_decides_a_number() -> None:
     unit = units(SETTINGS, "quanta")[0]
-    changed = [replace(unit, seed=5), replace(unit, model=replace(unit.model, hidden=32)),
-               replace(unit, training=replace(unit.training, clip=0.0)), replace(unit, task=replace(unit.task, modulus=8))]  # fmt: skip
+    task: Any = unit.task
+    changed = [
+        replace(unit, seed=5),
+        replace(unit, model=replace(unit.model, hidden=32)),
+        replace(unit, training=replace(unit.training, clip=0.0)),
+        replace(unit, task=replace(task, modulus=8)),
+    ]
     assert len({one.fingerprint for one in [unit, *changed]}) == 5
     assert replace(unit).fingerprint == unit.fingerprint
 

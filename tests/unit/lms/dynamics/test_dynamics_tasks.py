@@ -50,7 +50,7 @@ class TestEveryTask:
         assert not scored[:, 0].any()
         assert scored.sum() / len(scored) == pytest.approx(task.facts.labels_per_example)
         assert batch.tokens.shape[1] == task.context == task.facts.tokens_per_example
-        assert 0 <= batch.tokens.min() and batch.tokens.max() < task.vocabulary
+        assert batch.tokens.min() >= 0 and batch.tokens.max() < task.vocabulary
 
 
 def test_modular_sums_are_right_and_every_pair_is_in_one_part() -> None:
