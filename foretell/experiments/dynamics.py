@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
@@ -70,24 +71,22 @@ def step_learned(steps: pd.Series, accuracy: pd.Series, level: float = LEARNED) 
 
 def learning_table(wide: Mapping[str, pd.DataFrame], runs: pd.DataFrame, n_bootstrap: int) -> pd.DataFrame:
     """Of every run: problems and tokens until its skill is at 90 % (NaN: not within the run), `final` accuracy, tokens
-    to half of the way from chance to it and the slope there (`learning_speed`, with binomial errors), code length per
-    label and compression ratio."""
+    to half of the way from chance to it and the slope there (`learning_speed`, with binomial errors), code length in
+    bits and compression ratio."""
     rows = []
-    for run in runs[runs["experiment"].isin(EXPERIMENTS)].sort_values(KEY).itertuples():
-        facts = json.loads(run.facts)
-        table = wide[run.experiment]
-        curve = table[(table["setting"] == run.setting) & (table["seed"] == run.seed)]
+    for run in runs[runs["experiment"].isin(EXPERIMENTS)].sort_values(KEY).to_dict("records"):
+        facts = json.loads(run["facts"])
+        table = wide[run["experiment"]]
+        curve = table[(table["setting"] == run["setting"]) & (table["seed"] == run["seed"])]
         if curve.empty:
-            raise DataError(f"metrics: none of run {run.experiment} {run.setting}, seed {run.seed}")
+            raise DataError(f"metrics: none of run {run['experiment']} {run['setting']}, seed {run['seed']}")
         accuracy = curve[facts["skill"]].clip(0, 1)
         stderr = np.sqrt(accuracy * (1 - accuracy) / facts["n_test"])
         speed = learning_speed(curve["tokens"], accuracy, facts["chance"], stderr, n_final=1, n_bootstrap=n_bootstrap)
         tokens = first_crossing(curve["tokens"], accuracy, LEARNED)
         rows.append(
             {
-                **{name: getattr(run, name) for name in KEY},
-                "parameters": run.parameters,
-                "tokens": run.tokens,
+                **{name: run[name] for name in [*KEY, "parameters", "tokens"]},
                 "problems_to_90_percent": tokens / facts["tokens_per_example"],
                 "tokens_to_90_percent": tokens,
                 "final": speed.final,
@@ -95,8 +94,7 @@ def learning_table(wide: Mapping[str, pd.DataFrame], runs: pd.DataFrame, n_boots
                 "tokens_to_half_low": speed.tokens.low,
                 "tokens_to_half_high": speed.tokens.high,
                 "slope_per_decade": speed.slope_per_decade.estimate,
-                "code_bits": run.code_bits,
-                "compression_ratio": run.compression_ratio,
+                **{name: run[name] for name in ("code_bits", "compression_ratio")},
                 "reason": speed.reason,
             }
         )
@@ -183,7 +181,7 @@ def quanta_table(wide: pd.DataFrame, guessing: float) -> pd.DataFrame:
         law = fit_log_power(tokens[fitted], mean[fitted])
         losses = np.maximum(skill_losses(curve)[fitted][:, own["learned"].to_numpy()], 1e-12)
         single = [fit_log_power(tokens[fitted], loss).r_squared for loss in losses.T]
-        order = learned[["rank", "step_half"]].corr(method="spearman").iloc[0, 1]
+        order = stats.spearmanr(learned["rank"], learned["step_half"]).statistic
         rows.append(
             {
                 "setting": setting,

@@ -101,8 +101,8 @@ def _cells(settings: DynamicsSettings, experiment: str, seed: int) -> list[tuple
         quanta = Quanta(many.n_skills, many.modulus, many.exponent, many.batch_size, seed)
         return [(f"skills={many.n_skills}", quanta, many.training)]
     chain = settings.steps
-    size = (chain.modulus, chain.max_steps, chain.examples_per_length, chain.n_test, seed)
-    return [(layout, Chains(layout, *size), chain.training) for layout in LAYOUTS]
+    rest = (chain.modulus, chain.max_steps, chain.examples_per_length, chain.n_test, seed)
+    return [(layout, Chains(layout, *rest), chain.training) for layout in LAYOUTS]
 
 
 def measured_steps(training: Training) -> tuple[int, ...]:
@@ -173,7 +173,7 @@ def collect(finished: Sequence[tuple[Unit, Path]]) -> Recorded:
     for unit, folder in finished:
         if not (folder / "finished.json").is_file():
             raise DataError(f"{folder}: the run is not finished; run its experiment again")
-        key = dict(zip(KEY, (unit.experiment, unit.setting, unit.seed), strict=True))
+        key: dict[str, Any] = dict(zip(KEY, (unit.experiment, unit.setting, unit.seed), strict=True))
         curve = pd.read_csv(folder / "curve.csv")
         summary = json.loads((folder / "finished.json").read_text(encoding="utf-8"))
         facts = unit.task.facts

@@ -68,7 +68,7 @@ class ModularAddition:
 
     def measure(self, model: Any, step: int) -> dict[str, float]:
         """Accuracy and loss (nats) over all training pairs and over all test pairs."""
-        metrics = {}
+        metrics: dict[str, float] = {}
         for part, pairs in (("train", self.train_pairs), ("test", self.test_pairs)):
             prompts, answers = self.examples(pairs)
             losses, right = last_token_scores(model, prompts, answers[:, 0])

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import numpy as np
 
 from foretell.arrays import Indices
-from lms.dynamics.addition import N_PROMPT, N_SUM, SYMBOLS, encode
+from lms.dynamics.addition import N_PROMPT, N_SUM, SYMBOLS, Format, encode
 from lms.dynamics.task import TaskFacts, as_batch, decode_greedily, share, test_generator, training_generator
 from lms.pretrain.loop import Batch
 
 Order = Literal["ordered", "mixed", "alone"]
 ORDERS: tuple[Order, ...] = ("ordered", "mixed", "alone")
 SKILLS = (1, 2, 3)
-FORM = "reversed"
+FORM: Format = "reversed"
 
 
 def operands(skill: int) -> tuple[int, int]:
