@@ -92,8 +92,8 @@ def lab_checkpoints(runs: Sequence[LabRun], work: Path) -> list[Checkpoint]:
         later = [(step, folder) for step, folder in found if step > 0]
         if not later or not all((folder / "tokenizer.json").is_file() for _, folder in later):
             raise DataError(
-                f"{run.folder}: no checkpoint after step 0, or one without tokenizer.json; expected checkpoints/step-*/ "
-                "of a finished run of lms.pretrain"
+                f"{run.folder}: no checkpoint after step 0, or one without tokenizer.json; expected "
+                "checkpoints/step-*/ of a finished run of lms.pretrain"
             )
         entries += [{"model": run.model, "step": step, "model_id": f"lab/{run.model}", "path": str(folder),
                      "revision": weights_sha256(folder), "dtype": "float32"} for step, folder in later]  # fmt: skip
