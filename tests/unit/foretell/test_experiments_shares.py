@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from foretell.errors import DataError
+from foretell.experiments.figures_shares import share_figure
 from foretell.experiments.shares import (
     CODE,
     LOWERS,
@@ -84,6 +85,15 @@ def test_an_effect_between_shares_that_were_not_run_is_interpolated() -> None:
     for change in ((50, 50), (-1, 20), (20, 101)):
         with pytest.raises(DataError, match="expected two shares from 0 to 100"):
             effect(losses, "books", change, 0.95)
+
+
+def test_the_figure_shows_every_loss_and_effect_once() -> None:
+    losses = share_losses(recorded(lambda share, seed: 0.1 * seed), "bits/")
+    table, effects = loss_table(losses, 0.95), effect_table(losses, 0.95)
+    left, right = share_figure(table, effects).axes
+    for axes, rows, column in ((left, table, "loss"), (right, effects, "effect")):
+        shown = [container.lines[0].get_ydata() for container in axes.containers]
+        np.testing.assert_array_equal(np.concatenate(shown), rows.sort_values("domain", kind="stable")[column])
 
 
 @pytest.mark.parametrize(
