@@ -28,24 +28,24 @@ POINTS = 10.0
 """Effects are stated per this many percentage points of code."""
 
 
-def share_losses(metrics: pd.DataFrame, prefix: str) -> pd.DataFrame:
+def share_losses(metrics: pd.DataFrame, suffix: str = "/bits_per_byte") -> pd.DataFrame:
     """Final held-out losses: one row per `domain`, `share` and `seed` with its `loss`.
 
-    `metrics` are rows of recorded metrics (COLUMNS); those of EXPERIMENT whose metric is `prefix` and a domain's name
-    are taken, at each run's last step. A domain NATURAL_LANGUAGE is added. Raises DataError when there are none, when a
+    `metrics` are rows of recorded metrics (COLUMNS); those of EXPERIMENT whose metric is a domain's name and
+    `suffix` are taken, at each run's last step. A domain NATURAL_LANGUAGE is added. Raises DataError when there are none, when a
     setting is not `code=<percent>`, when runs end at different steps, when a loss is missing, or when there are fewer
     than 2 seeds or 3 shares.
     """
     missing = [column for column in COLUMNS if column not in metrics]
     if missing:
         raise DataError(f"metrics: no columns {', '.join(missing)}")
-    rows = metrics[(metrics["experiment"] == EXPERIMENT) & metrics["metric"].astype(str).str.startswith(prefix)]
+    rows = metrics[(metrics["experiment"] == EXPERIMENT) & metrics["metric"].astype(str).str.endswith(suffix)]
     if rows.empty:
-        raise DataError(f"metrics: no row of experiment {EXPERIMENT} with a metric {prefix}<domain>")
+        raise DataError(f"metrics: no row of experiment {EXPERIMENT} with a metric <domain>{suffix}")
     shares = rows["setting"].str.extract(f"^{SETTING}$")[0]
     if shares.isna().any():
         raise DataError(f"metrics: setting {rows['setting'][shares.isna()].iloc[0]!r}, expected code=<percent>")
-    rows = rows.assign(share=shares.astype(float), domain=rows["metric"].str.removeprefix(prefix))
+    rows = rows.assign(share=shares.astype(float), domain=rows["metric"].str.removesuffix(suffix))
     last = rows.groupby(["share", "seed"])["step"].max()
     if last.nunique() > 1:
         raise DataError(f"metrics: runs end at different steps ({last.min()} to {last.max()}); finish all of them")
@@ -54,7 +54,8 @@ def share_losses(metrics: pd.DataFrame, prefix: str) -> pd.DataFrame:
     losses = pd.concat([losses, language.assign(domain=NATURAL_LANGUAGE)], ignore_index=True)
     for domain in losses["domain"].unique():
         seeds_by_shares(losses, domain)
-    return losses.sort_values(["domain", "share", "seed"], ignore_index=True)
+    ordered: pd.DataFrame = losses.sort_values(["domain", "share", "seed"], ignore_index=True)
+    return ordered
 
 
 def seeds_by_shares(losses: pd.DataFrame, domain: str) -> tuple[Floats, Floats]:

@@ -29,7 +29,14 @@ def recorded(noise: Callable[[int, int], float] = lambda share, seed: 0.0) -> pd
     """Metrics of 3 seeds: code's loss falls by 0.01 per point, books' rises by 0.02, the manuals' stays."""
     domains = {CODE: lambda s: 4 - 0.01 * s, "books": lambda s: 2 + 0.02 * s, "manuals": lambda s: 3.0}
     rows = [
-        ("code_share", f"code={share}", seed, step, f"bits/{domain}", loss(share) + noise(share, seed) + (step == 0))
+        (
+            "code_share",
+            f"code={share}",
+            seed,
+            step,
+            f"{domain}/bits_per_byte",
+            loss(share) + noise(share, seed) + (step == 0),
+        )
         for share in SHARES
         for seed in (1, 2, 3)
         for step in (0, 260)
@@ -41,14 +48,14 @@ def recorded(noise: Callable[[int, int], float] = lambda share, seed: 0.0) -> pd
 
 
 def test_losses_are_those_of_the_last_step_and_language_is_their_mean() -> None:
-    losses = share_losses(recorded(), "bits/")
+    losses = share_losses(recorded())
     assert len(losses) == 4 * len(SHARES) * 3
     at_40 = losses[losses["share"] == 40].groupby("domain")["loss"].mean()
     assert dict(at_40) == pytest.approx({CODE: 3.6, "books": 2.8, "manuals": 3.0, NATURAL_LANGUAGE: 2.9})
 
 
 def test_seeds_without_noise_give_intervals_without_width() -> None:
-    losses = share_losses(recorded(), "bits/")
+    losses = share_losses(recorded())
     table = loss_table(losses, 0.95)
     np.testing.assert_allclose(table["high"] - table["low"], 0, atol=1e-12)
     effects = effect_table(losses, 0.95)
@@ -64,7 +71,7 @@ def test_seeds_without_noise_give_intervals_without_width() -> None:
 
 
 def test_a_seed_that_is_worse_at_every_share_does_not_widen_an_effect() -> None:
-    losses = share_losses(recorded(lambda share, seed: 0.5 * seed), "bits/")
+    losses = share_losses(recorded(lambda share, seed: 0.5 * seed))
     table = loss_table(losses, 0.95)
     # t interval of 0.5, 1.0, 1.5 above the mean: 4.3027 x 0.5 / sqrt(3)
     np.testing.assert_allclose(table["high"] - table["loss"], 4.302653 * 0.5 / np.sqrt(3), rtol=1e-6)
@@ -73,12 +80,12 @@ def test_a_seed_that_is_worse_at_every_share_does_not_widen_an_effect() -> None:
 
 
 def test_an_effect_within_the_seeds_noise_is_none() -> None:
-    losses = share_losses(recorded(lambda share, seed: (seed - 2) * (-1) ** SHARES.index(share)), "bits/")
+    losses = share_losses(recorded(lambda share, seed: (seed - 2) * (-1) ** SHARES.index(share)))
     assert set(effect_table(losses, 0.95)["sign"]) == {NO_EFFECT}
 
 
 def test_an_effect_between_shares_that_were_not_run_is_interpolated() -> None:
-    losses = share_losses(recorded(), "bits/")
+    losses = share_losses(recorded())
     row = effect(losses, "books", (25, 55), 0.95)
     assert row["effect"] == pytest.approx(0.2)
     assert effect(losses, "books", (55, 25), 0.95)["effect"] == pytest.approx(0.2)  # per 10 points more, either way
@@ -88,7 +95,7 @@ def test_an_effect_between_shares_that_were_not_run_is_interpolated() -> None:
 
 
 def test_the_figure_shows_every_loss_and_effect_once() -> None:
-    losses = share_losses(recorded(lambda share, seed: 0.1 * seed), "bits/")
+    losses = share_losses(recorded(lambda share, seed: 0.1 * seed))
     table, effects = loss_table(losses, 0.95), effect_table(losses, 0.95)
     left, right = share_figure(table, effects).axes
     for axes, rows, column in ((left, table, "loss"), (right, effects, "effect")):
@@ -110,4 +117,4 @@ def test_the_figure_shows_every_loss_and_effect_once() -> None:
 )
 def test_faulty_metrics_are_refused(damage: Callable[[pd.DataFrame], pd.DataFrame], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        share_losses(damage(recorded()), "bits/")
+        share_losses(damage(recorded()))
