@@ -31,8 +31,8 @@ POINTS = 10.0
 def share_losses(metrics: pd.DataFrame, suffix: str = "/bits_per_byte") -> pd.DataFrame:
     """Final held-out losses: one row per `domain`, `share` and `seed` with its `loss`.
 
-    `metrics` are rows of recorded metrics (COLUMNS); those of EXPERIMENT whose metric is a domain's name and
-    `suffix` are taken, at each run's last step. A domain NATURAL_LANGUAGE is added. Raises DataError when there are none, when a
+    `metrics` are rows of recorded metrics (COLUMNS); those of EXPERIMENT whose metric is a domain's name and `suffix`
+    are taken, at each run's last step. A domain NATURAL_LANGUAGE is added. Raises DataError when there are none, when a
     setting is not `code=<percent>`, when runs end at different steps, when a loss is missing, or when there are fewer
     than 2 seeds or 3 shares.
     """
