@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ import pandas as pd
 import pytest
 
 from foretell.errors import ConfigError, DataError
-from lms.dynamics import experiment as experiments
-from lms.dynamics.experiment import EXPERIMENTS, Unit, collect, measured_steps, run_unit, thin, units
+from lms.dynamics import units as listed
+from lms.dynamics.experiment import collect, run_unit, thin
 from lms.dynamics.settings import DynamicsSettings, Training
 from lms.dynamics.task import decode_greedily
+from lms.dynamics.units import EXPERIMENTS, Unit, measured_steps, units
 from lms.pretrain.loop import build_model
 from lms.pretrain.settings import ModelSettings
 
@@ -112,7 +112,7 @@ class Killed(Exception):
 def test_a_killed_unit_goes_on_and_gives_the_same_bytes(
     libraries: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiments, "STATE_EVERY", 4)
+    monkeypatch.setattr(listed, "STATE_EVERY", 4)
     unit = units(SETTINGS, "quanta")[0]
     whole = run_unit(unit, tmp_path / "whole")
     batch = type(unit.task).batch
@@ -168,4 +168,3 @@ def test_greedy_decoding_is_the_argmax_of_the_whole_text(libraries: None) -> Non
 def test_unit_names_tell_units_apart() -> None:
     first, second = units(SETTINGS, "format")[:2]
     assert isinstance(first, Unit) and first.name == "format-plain-0" and second.name == "format-reversed-0"
-    assert isinstance(first.described, Mapping)
