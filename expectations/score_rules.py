@@ -10,6 +10,10 @@ import great_expectations.expectations as gxe
 import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
+from features.schema.controlled import RECIPE_CORE_TASKS, SHARE_TASKS
+
+_SHARES = ("pct_web", "pct_code")
+_RUN = ("recipe", *_SHARES, "model", "settings", "total_params", "tokens")
 SLUG = r"^[a-z0-9][a-z0-9._-]*$"
 Tables = Mapping[str, pd.DataFrame]
 Check = Callable[[pd.DataFrame, pd.DataFrame, Tables], pd.Series]
@@ -96,6 +100,57 @@ def same_mixture(text: pd.DataFrame, numbers: pd.DataFrame, _: Tables) -> pd.Ser
     return _said(text, wrong, text["mixture_id"])
 
 
+def known_benchmark(text: pd.DataFrame, _: pd.DataFrame, tables: Tables) -> pd.Series:
+    """Rows whose `benchmark` is given and is that of no target."""
+    return _said(
+        text, text["benchmark"].notna() & ~text["benchmark"].isin(tables["targets"]["benchmark"]), text["benchmark"]
+    )
+
+
+def one_benchmark(text: pd.DataFrame, _: pd.DataFrame, __: Tables) -> pd.Series:
+    """Rows of a task whose benchmark is not that of the task's first row."""
+    first = text.groupby("task")["benchmark"].transform(lambda rows: rows.fillna("").iloc[0])
+    return _said(text, text["benchmark"].fillna("") != first, text["benchmark"])
+
+
+def all_measured(what: tuple[str, ...], within: tuple[str, ...], needed: tuple[str, ...] = ()) -> Check:
+    """The rule that every group of rows (equal in `within`) has each of the values of `what` that any group has, or
+    those of `needed`; the first row of a group that lacks some is wrong and names the first of them."""
+
+    def check(text: pd.DataFrame, _: pd.DataFrame, __: Tables) -> pd.Series:
+        measured = text[list(what)].agg(" / ".join, axis=1)
+        wanted = set(needed) or set(measured)
+        wrong = pd.Series("", index=text.index)
+        for _name, rows in measured.groupby([text[name] for name in within], sort=False, dropna=False):
+            lacking = sorted(wanted - set(rows))
+            wrong.loc[rows.index[0]] = lacking[0] if lacking else ""
+        return wrong
+
+    return check
+
+
+def spread_has_seeds(text: pd.DataFrame, _: pd.DataFrame, __: Tables) -> pd.Series:
+    """Rows that give a standard deviation without the number of its seeds, or the number alone."""
+    return _said(text, text["seed_sd"].isna() != text["n_seeds"].isna(), text["n_seeds"])
+
+
+def in_unit_interval(text: pd.DataFrame, numbers: pd.DataFrame, _: Tables) -> pd.Series:
+    """Values over 1 of a metric that is a fraction, and perplexities below 1."""
+    perplexity = text["metric"] == "perplexity"
+    wrong = (~perplexity & (numbers["value"] > 1)) | (perplexity & (numbers["value"] < 1))
+    return _said(text, wrong, text["value"])
+
+
+def one_setting(what: tuple[str, ...]) -> Check:
+    """The rule that the rows of a run agree in `what`; a row that differs from its run's first one is wrong."""
+
+    def check(text: pd.DataFrame, _: pd.DataFrame, __: Tables) -> pd.Series:
+        cells = text[list(what)].fillna("").agg(" / ".join, axis=1)
+        return _said(text, cells != cells.groupby(text["run"]).transform("first"), cells)
+
+    return check
+
+
 def _said(text: pd.DataFrame, wrong: object, value: object) -> pd.Series:
     """`value` where a row is wrong, "" elsewhere."""
     flags = pd.Series(wrong, index=text.index).fillna(False).astype(bool)
@@ -103,7 +158,32 @@ def _said(text: pd.DataFrame, wrong: object, value: object) -> pd.Series:
     return shown.where(flags, "")
 
 
+_BENCHMARK: tuple[tuple[str, str, Check], ...] = (
+    ("benchmark", "a benchmark of the targets table", known_benchmark),
+    ("benchmark", "one benchmark per task", one_benchmark),
+)
+
 RULES: dict[str, tuple[tuple[str, str, Check], ...]] = {
+    "controlled_shares": (
+        *_BENCHMARK,
+        ("n_seeds", "the number of seeds where, and only where, their standard deviation is given", spread_has_seeds),
+        (
+            "task",
+            "every task at every share of code",
+            all_measured(("task",), ("total_params", "natural_language_corpus", "pct_code"), SHARE_TASKS),
+        ),
+    ),
+    "controlled_corpora": (
+        *_BENCHMARK,
+        ("value", "0 to 1, or at least 1 where it is a perplexity", in_unit_interval),
+        ("corpus", "one corpus, with its shares and size, per run", one_setting(("corpus", *_SHARES, "total_params"))),
+        ("task", "every task and metric at every checkpoint", all_measured(("task", "metric"), ("run", "step"))),
+    ),
+    "controlled_recipes": (
+        *_BENCHMARK,
+        ("recipe", "one recipe, with its shares, size and settings, per run", one_setting(_RUN)),
+        ("task", "the tasks that every run has", all_measured(("task",), ("run",), RECIPE_CORE_TASKS)),
+    ),
     "mixture_losses": (
         ("mixture_id", "a held-out mixture of the smallest proxies, with the same weights", same_mixture),
     ),

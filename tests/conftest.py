@@ -124,6 +124,12 @@ def _slice(name: str, frame: pd.DataFrame, models: list[str]) -> pd.DataFrame:
         return frame
     if "model_id" in frame and RAW_TABLES[name].key[0] == "model_id":
         return frame[frame["model_id"].isin(models)].reset_index(drop=True)
+    if name == "controlled_shares":  # whole shares of code: every task must be measured at each
+        return frame[:63]
+    if name == "controlled_corpora":  # two whole checkpoints
+        return frame[:84]
+    if name == "controlled_recipes":  # two whole runs
+        return frame[frame["run"].isin(frame["run"].unique()[:2])].reset_index(drop=True)
     return frame[:60]
 
 

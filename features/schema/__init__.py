@@ -1,5 +1,6 @@
 """Every table of the project: columns, dtypes, units, ranges, sets and meanings, and the targets to predict."""
 
+from features.schema.controlled import CONTROLLED_CORPORA, CONTROLLED_RECIPES, CONTROLLED_SHARES
 from features.schema.core import Column, Table
 from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SHARES
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
@@ -25,11 +26,15 @@ RAW_TABLES: dict[str, Table] = {
             GENERATIONS,
         ),
         *(LOSS_POINTS, LOSS_CURVES, CHECKPOINT_SCORES, ITEM_LOSSES, MIXTURE_LOSSES, MIXTURE_DOMAINS),
+        *(CONTROLLED_SHARES, CONTROLLED_CORPORA, CONTROLLED_RECIPES),
     )
 }
 
 __all__ = [
     "CHECKPOINT_SCORES",
+    "CONTROLLED_CORPORA",
+    "CONTROLLED_RECIPES",
+    "CONTROLLED_SHARES",
     "CORPORA",
     "CORRECTIONS",
     "DOUBTS",
