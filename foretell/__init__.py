@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from foretell import engine, laws, mixtures, stats, trajectories
+    from foretell import controlled, engine, laws, mixtures, stats, trajectories
     from foretell.answering.answer import Answer, Explanation
     from foretell.answering.predictor import Predictor
     from foretell.errors import ConfigError, DataError, ForetellError, RefusedError, TrackingError
@@ -36,6 +36,7 @@ __all__ = [
     "RefusedError",
     "TrackingError",
     "__version__",
+    "controlled",
     "engine",
     "laws",
     "load_predictor",

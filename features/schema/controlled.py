@@ -57,7 +57,9 @@ CONTROLLED_SHARES = Table(
         number("pct_code", "Python in the training tokens; the rest is the corpus", "percent", 0, 90),
         word("task", "task, mean over 0 to 5 worked examples; mean_*: over tasks", SHARE_TASKS),
         _benchmark(),
-        number("score_rescaled_pct", "100 (score - chance) / (1 - chance); below 0 = under chance", "points", -100, 100),
+        number(
+            "score_rescaled_pct", "100 (score - chance) / (1 - chance); below 0 = under chance", "points", -100, 100
+        ),
         number("seed_sd", "standard deviation over training seeds; empty = one run", "points", 0, 100, nullable=True),
         integer("n_seeds", "training seeds behind the standard deviation", "seeds", 2, 100, nullable=True),
         text("source", "where the results stand, and their licence"),

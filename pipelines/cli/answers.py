@@ -93,10 +93,12 @@ def registered_predictors(benchmarks: Sequence[str], groups: Sequence[str]) -> l
     ]
 
 
-def print_answers(answered: Sequence[RegisteredAnswer], explain: bool = False) -> None:
+def print_answers(
+    answered: Sequence[RegisteredAnswer], explain: bool = False, measured: Mapping[str, Sequence[str]] | None = None
+) -> None:
     """A table that fits 80 columns (benchmark, score, interval, support), by groups; below it why an answer is not
     inside of what the models show, and the nearest known models; with `explain`, or of one benchmark, what raises and
-    lowers the score."""
+    lowers the score, and the sentences of `measured` (benchmark -> what controlled runs say of it)."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     level = f"{answered[0].answer.level:.0%} interval"
     for heading, justify in (("benchmark", "left"), ("score", "right"), (level, "right"), ("support", "left")):
@@ -114,7 +116,8 @@ def print_answers(answered: Sequence[RegisteredAnswer], explain: bool = False) -
     for line in _remarks(answered):
         screen.print(line, highlight=False)
     for registered in answered if explain or len(answered) == 1 else ():
-        print_words(screen, registered.answer.title, registered.answer.words)
+        extra = (measured or {}).get(registered.answer.benchmark, ())
+        print_words(screen, registered.answer.title, [*registered.answer.words, *extra])
 
 
 def print_words(screen: Console, title: str, words: Sequence[str]) -> None:
@@ -122,6 +125,12 @@ def print_words(screen: Console, title: str, words: Sequence[str]) -> None:
     screen.print(f"\n[bold]{title}[/bold]")
     for sentence in words:
         screen.print(f"  {sentence}", highlight=False, soft_wrap=True)
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Lines as they are, on the screen that tables are printed on."""
+    for line in lines:
+        console().print(line, highlight=False, soft_wrap=True)
 
 
 def _remarks(answered: Sequence[RegisteredAnswer]) -> list[str]:

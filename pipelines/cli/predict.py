@@ -138,16 +138,23 @@ def predict(
             print_table(answered, predictors)
         return
     if compare is not None:
-        from pipelines.cli.answers import registered_predictors
+        from pipelines.cli.answers import print_lines, registered_predictors
         from pipelines.cli.compare_designs import compare_designs, print_comparisons
+        from pipelines.cli.controlled_runs import controlled_block, held_for_designs
         from pipelines.cli.designs import read_design
 
         first, second = (read_design(source).with_given(given) for source in compare)
         compared = compare_designs(registered_predictors(benchmark or [], group or []), first, second, level)
+        held = held_for_designs(compared, first, second)
         if as_json:
-            print(json.dumps([target.to_dict() for target in compared], indent=1))
+            plain = []
+            for target in compared:
+                about = held.get(target.comparison.first.benchmark, [])
+                plain.append({**target.to_dict(), "controlled": [one.to_dict() for one in about]})
+            print(json.dumps(plain, indent=1))
         else:
             print_comparisons(compared, first, second, explain)
+            print_lines(controlled_block(held))
         if plot is not None:
             from pipelines.cli.answer_figure import draw_comparisons, write_plot
 
@@ -157,12 +164,16 @@ def predict(
             )
         return
     from pipelines.cli.answers import answers, print_answers
+    from pipelines.cli.controlled_runs import measured_for_answers
 
     registered = answers(given, benchmark or [], group or [], level)
+    explained = explain or as_json or len(registered) == 1
+    measured = measured_for_answers(registered, given) if explained else {}
     if as_json:
-        print(json.dumps([answer.to_dict() for answer in registered], indent=1))
+        plain = [{**each.to_dict(), "controlled": measured.get(each.answer.benchmark, [])} for each in registered]
+        print(json.dumps(plain, indent=1))
     else:
-        print_answers(registered, explain)
+        print_answers(registered, explain, measured)
     if plot is not None:
         from pipelines.cli.answer_figure import draw_answers, write_plot
 
