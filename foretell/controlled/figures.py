@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -51,7 +54,7 @@ def web_figure(whole: pd.DataFrame) -> Figure:
     shown = shown.assign(row=[_row(row) for row in shown.to_dict("records")])
     wanted = shown[shown["benchmark"].isin([name for name, _ in WEB_TASKS])]
     order = wanted.sort_values(["study", "replaced", "total_params"])["row"].drop_duplicates().tolist()
-    figure = Figure(figsize=(11, 1.2 + 0.26 * len(order)), layout="constrained")
+    figure = Figure(figsize=(12, 1.2 + 0.26 * len(order)), layout="constrained")
     axes = figure.subplots(1, len(WEB_TASKS), sharey=True)
     for axis, (benchmark, title) in zip(axes, WEB_TASKS, strict=True):
         rows = wanted[wanted["benchmark"] == benchmark].groupby("row")[["effect", "low", "high"]].mean().reindex(order)
@@ -64,14 +67,14 @@ def web_figure(whole: pd.DataFrame) -> Figure:
         axis.scatter(rows["effect"], at, s=22, c=colours, zorder=3)
         axis.axvline(0, color="black", lw=0.8)
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("points at the larger web share")
+        axis.set_xlabel("points, more minus less web")
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(np.arange(len(order)), order, fontsize=7.5)
     axes[0].invert_yaxis()
     return figure
 
 
-def _row(row: dict[str, object]) -> str:
+def _row(row: Mapping[Any, Any]) -> str:
     shares = f"{float(str(row['share_from'])):.0f} to {float(str(row['share_to'])):.0f} %"
     return f"{str(row['replaced']).partition(' [')[0]}, {float(str(row['total_params'])) / 1e9:.2g}B, {shares}"
 
