@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from foretell.errors import DataError
-from foretell.trajectories.learning import code_length
 from lms.dynamics.units import Unit
 from lms.files import open_work
 from lms.machine import runtime_environment
 from lms.pretrain.loop import build_model, train
+from lms.recorded import Described, Recorded, recorded_run, together
 
 JOB = "learn"
-CURVE_ROWS = 60
-KEY = ["experiment", "setting", "seed"]
 
 
 def run_unit(unit: Unit, root: Path) -> Path:
@@ -39,55 +31,18 @@ def run_unit(unit: Unit, root: Path) -> Path:
     return folder
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The tables of an experiment: `curves` (experiment, setting, seed, step, tokens, loss_nats), `metrics` (the same
-    with metric and value) and `runs` (parameters, tokens, code length and, as JSON, facts and settings)."""
-
-    curves: pd.DataFrame
-    metrics: pd.DataFrame
-    runs: pd.DataFrame
-
-
 def collect(finished: Sequence[tuple[Unit, Path]]) -> Recorded:
-    """The tables of finished units (unit and folder, as `run_unit` returns it), floats with 6 significant digits.
-
-    Raises DataError when a unit is not finished.
-    """
-    curves, metrics, runs = [], [], []
-    for unit, folder in finished:
-        if not (folder / "finished.json").is_file():
-            raise DataError(f"{folder}: the run is not finished; run its experiment again")
-        key: dict[str, Any] = dict(zip(KEY, (unit.experiment, unit.setting, unit.seed), strict=True))
-        curve = pd.read_csv(folder / "curve.csv")
-        summary = json.loads((folder / "finished.json").read_text(encoding="utf-8"))
-        facts = unit.task.facts
-        labels = curve["tokens"] * (facts.labels_per_example / facts.tokens_per_example)
-        code = code_length(labels, curve["loss_nats"].clip(lower=1e-12), facts.raw_bits_per_label)
-        runs.append(
-            {**key, "parameters": summary["parameters"], "tokens": summary["tokens"], "code_bits": code.code_bits,
-             "compression_ratio": code.compression_ratio, "facts": json.dumps(asdict(facts)),
-             "settings": json.dumps(unit.described)}
-        )  # fmt: skip
-        curves.append(thin(curve, CURVE_ROWS)[["step", "tokens", "loss_nats"]].assign(**key))
-        metrics.append(pd.read_csv(folder / "metrics.csv").assign(**key))
-    return Recorded(
-        *(_rounded(table[[*KEY, *(c for c in table.columns if c not in KEY)]])
-          for table in (pd.concat(curves), pd.concat(metrics), pd.DataFrame(runs)))
-    )  # fmt: skip
+    """The tables of finished units (unit and folder, as `run_unit` returns it). Raises DataError when one is not
+    finished."""
+    return together([recorded_run(folder, _described(unit)) for unit, folder in finished])
 
 
-def thin(curve: pd.DataFrame, n_rows: int) -> pd.DataFrame:
-    """At most `n_rows` rows of a training curve, even in log step: in each stretch the mean of every column, with the
-    last step and tokens of the stretch."""
-    ends = np.unique(np.rint(np.geomspace(1, len(curve), n_rows)).astype(int))
-    stretch = np.searchsorted(ends, np.arange(1, len(curve) + 1))
-    means = curve.groupby(stretch).mean()
-    last = curve[["step", "tokens"]].groupby(stretch).last()
-    return means.assign(step=last["step"], tokens=last["tokens"]).reset_index(drop=True)
-
-
-def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Floats with 6 significant digits."""
-    floats = table.select_dtypes("float").columns
-    return table.assign(**{c: [float(f"{v:.6g}") for v in table[c]] for c in floats}).reset_index(drop=True)
+def _described(unit: Unit) -> Described:
+    facts = unit.task.facts
+    return Described(
+        key=(unit.experiment, unit.setting, unit.seed),
+        labels_per_token=facts.labels_per_example / facts.tokens_per_example,
+        raw_bits=facts.raw_bits_per_label,
+        facts=asdict(facts),
+        settings=unit.described,
+    )

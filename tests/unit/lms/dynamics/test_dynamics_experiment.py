@@ -13,7 +13,7 @@ import pytest
 
 from foretell.errors import ConfigError, DataError
 from lms.dynamics import units as listed
-from lms.dynamics.experiment import collect, run_unit, thin
+from lms.dynamics.experiment import collect, run_unit
 from lms.dynamics.settings import DynamicsSettings, Training
 from lms.dynamics.task import decode_greedily
 from lms.dynamics.units import EXPERIMENTS, Unit, measured_steps, units
@@ -76,15 +76,6 @@ def test_a_fingerprint_changes_with_all_that_decides_a_number() -> None:
 def test_measured_steps_are_even_in_log_step() -> None:
     training = Training(**{**TRAINING, "steps": 1000, "measure_from": 10, "measurements": 7})
     assert measured_steps(training) == (0, 10, 22, 46, 100, 215, 464, 1000)
-
-
-def test_thinning_keeps_the_mean_and_the_end() -> None:
-    curve = pd.DataFrame({"step": np.arange(1, 1001), "tokens": np.arange(1, 1001) * 5, "loss_nats": 2.0})
-    few = thin(curve, 60)
-    assert 40 < len(few) <= 60 and few["step"].iloc[-1] == 1000 and few["tokens"].iloc[-1] == 5000
-    assert (few["loss_nats"] == 2.0).all() and few["step"].is_monotonic_increasing
-    two = thin(pd.DataFrame({"step": [1, 2, 3], "tokens": [1, 2, 3], "loss_nats": [3.0, 2.0, 1.0]}), 2)
-    assert two["loss_nats"].tolist() == [3.0, 1.5] and two["step"].tolist() == [1, 3]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
