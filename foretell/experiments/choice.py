@@ -17,7 +17,7 @@ from foretell.errors import DataError
 from foretell.trajectories.steering import ChoiceSplit, choice_split
 from foretell.trajectories.verdict import NOT_TESTABLE, XIA, Finding, verdict
 
-COLUMNS = ("step", "task", "item", "option", "is_right", "loss_nats_per_token")
+COLUMNS = ("step", "item", "option", "is_right", "loss_nats_per_token")
 CLAIM = (
     "Choice accuracy improves through the gap between right and wrong options' losses, not through lower losses of "
     "wrong or right options alone."
@@ -35,7 +35,8 @@ class ChoiceLosses:
 
 
 def choice_losses(table: pd.DataFrame) -> ChoiceLosses:
-    """One run's option losses (COLUMNS; one row per step, item and option) as arrays.
+    """One run's option losses (COLUMNS, and `task` where items are numbered within tasks; one row per step, item and
+    option) as arrays.
 
     Where items differ in their number of wrong options, a missing one is filled with the mean of the item's wrong
     options, which changes neither the item's best wrong loss nor its mean. Raises DataError on missing columns, an
@@ -44,16 +45,17 @@ def choice_losses(table: pd.DataFrame) -> ChoiceLosses:
     missing = sorted(set(COLUMNS) - set(table.columns))
     if missing or table.empty:
         raise DataError(f"option losses: {f'no columns {missing}' if missing else 'no rows'}; expected {list(COLUMNS)}")
-    options = table.set_index(["step", "task", "item", "is_right", "option"]).loss_nats_per_token
+    key = ["task", "item"] if "task" in table.columns else ["item"]
+    options = table.set_index(["step", *key, "is_right", "option"]).loss_nats_per_token
     if options.index.duplicated().any():
         raise DataError(f"option losses: an option is there twice, at {options.index[options.index.duplicated()][0]}")
     wide = options.unstack("step").sort_index(axis=1).sort_index()
     if wide.isna().to_numpy().any():
         where = wide.index[wide.isna().any(axis=1)][0]
-        raise DataError(f"option losses: (task, item, is_right, option) {where} is not there at every step")
+        raise DataError(f"option losses: (item, is_right, option) {where} is not there at every step")
     is_right = wide.index.get_level_values("is_right").to_numpy(dtype=bool)
-    right = wide[is_right].groupby(level=["task", "item"]).min()
-    wrong = wide[~is_right].groupby(level=["task", "item"])
+    right = wide[is_right].groupby(level=key).min()
+    wrong = wide[~is_right].groupby(level=key)
     means = wrong.mean()
     if len(right) == 0 or not means.index.equals(right.index):
         raise DataError("option losses: every item needs a right and a wrong option")

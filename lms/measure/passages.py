@@ -7,13 +7,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretell.errors import DataError
 from lms.measure.items import Item, Option
 from lms.measure.settings import PassageSettings
 
+Tokens = Sequence[int] | NDArray[np.int64]
+"""Token ids of a text, in order."""
 
-def passage_items(source: str, texts: Sequence[Sequence[int]], settings: PassageSettings) -> list[Item]:
+
+def passage_items(source: str, texts: Sequence[Tokens], settings: PassageSettings) -> list[Item]:
     """`settings.items_per_source` items of the held-out `texts` of a source (token ids, each [n_tokens]).
 
     Places are drawn without replacement among the windows of prompt_tokens + option_tokens tokens into which the texts
