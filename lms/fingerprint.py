@@ -27,6 +27,8 @@ PLUMBING = {
     "lms/files.py": "the folder of unfinished work and how its files are written, not what they hold",
     "lms/fingerprint.py": "makes the key, no number",
     "lms/machine.py": "whether this machine can run a model; versions and device are kept beside the work",
+    "lms/pretrain/cost.py": "what a run costs, computed before it starts and printed",
+    "lms/pretrain/progress.py": "what is printed while a model is trained",
     "lms/record.py": "which weights: the record is in the fingerprint itself",
     "lms/settings.py": "reads settings, whose values are in the fingerprint themselves",
     "lms/tag_settings.py": "reads settings, whose values are in the fingerprint themselves",

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import DataError
 from lms.files import write_whole
+from lms.pretrain.cost import flops_per_token
 from lms.pretrain.devices import Devices, deterministic, open_devices
 from lms.pretrain.progress import Progress
 from lms.pretrain.schedule import learning_rate
@@ -85,6 +86,21 @@ def build_model(settings: ModelSettings, seed: int) -> Any:
         return LlamaForCausalLM(configuration)
 
 
+def settings_of(model: Any) -> ModelSettings:
+    """The shape of a LlamaForCausalLM."""
+    configuration = model.config
+    return ModelSettings(
+        vocabulary=configuration.vocab_size,
+        context=configuration.max_position_embeddings,
+        hidden=configuration.hidden_size,
+        layers=configuration.num_hidden_layers,
+        heads=configuration.num_attention_heads,
+        key_value_heads=configuration.num_key_value_heads,
+        feed_forward=configuration.intermediate_size,
+        tied=configuration.tie_word_embeddings,
+    )
+
+
 def train(
     model: Any,
     data: TrainingData,
@@ -147,11 +163,13 @@ class _Run:
         if rows.step == 0:
             stopped = self._look(rows, measure, stop_when)
         while rows.step < self.settings.steps and not stopped:
-            n_tokens = self._step(model, optimiser, rows)
-            progress.after(rows.step, n_tokens, rows.curve[-1][3])
+            with progress.step() as n_tokens:
+                n_tokens[0] = self._step(model, optimiser, rows)
+            progress.tell(rows.step, rows.curve[-1][3])
             stopped = self._look(rows, measure, stop_when)
             if rows.step % self.schedule.state_every == 0 and rows.step < self.settings.steps and self.devices.first:
                 save_state(states, self.plain, optimiser, rows)
+        progress.conclude(self.devices.device, flops_per_token(settings_of(self.plain)), self.devices.processes)
         self.devices.wait()
         if self.devices.first:
             self._close(rows, stopped)
@@ -189,8 +207,7 @@ class _Run:
             self.plain.train()
             stopped = stop_when is not None and stop_when(metrics)
         if rows.step in self.schedule.checkpoint_at and self.devices.first:
-            with whole_folder(self.folder / "checkpoints" / step_name(rows.step)) as temporary:
-                self.plain.save_pretrained(temporary)
+            _save_checkpoint(self.plain, self.folder / "checkpoints" / step_name(rows.step))
         return stopped
 
     def _step(self, model: Any, optimiser: Any, rows: Rows) -> int:
@@ -238,6 +255,15 @@ class _Run:
             f"{self.folder.name}: diverged at step {step} (loss {loss:.4g} nats, gradient norm {norm:.4g}, learning "
             f"rate {rate:.4g}): lower optimiser.learning_rate, lengthen warm_up_steps or set clip, and run again"
         )
+
+
+def _save_checkpoint(model: Any, path: Path) -> None:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    with whole_folder(path) as temporary:
+        model.save_pretrained(temporary)
+    logging.enable_progress_bar()
 
 
 def token_loss(model: Any, tokens: Any, labels: Any, devices: Devices) -> Any:

@@ -18,12 +18,14 @@ import typer
 
 from foretell.errors import ConfigError, DataError
 from pipelines.boundary import LOG
-from pipelines.cli import measure
+from pipelines.cli import measure, pretrain
 from pipelines.paths import SEQUENCE, UNFINISHED
 
 app = typer.Typer(help="Language models, token by token and text by text.", no_args_is_help=True)
 app.command("measure")(measure.measure)
 app.command("choice-split")(measure.choice_split)
+app.command("pretrain")(pretrain.pretrain)
+app.command("pretrain-cost")(pretrain.cost)
 
 Models = Annotated[Path, typer.Option(help="YAML list of pinned checkpoints")]
 
