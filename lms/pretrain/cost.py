@@ -41,7 +41,7 @@ def cost_lines(model: ModelSettings, tokens: int, runs: int = 1) -> list[str]:
     return [
         f"{parameters:,} parameters, {tokens:,} tokens, {flops_per_token(model) * tokens:.3g} FLOPs a run; "
         f"{parameters * BYTES_PER_PARAMETER / 2**30:.1f} GiB of memory for weights, gradients and moments",
-        f"{runs} run{'s' if runs > 1 else ''}: {low:,.2f} to {high:,.2f} hours of one H100 in bfloat16 ({middle:,.2f} at "
-        f"{UTILISATION[1]:.0%} of its peak; {UTILISATION[0]:.0%} to {UTILISATION[2]:.0%} assumed), "
+        f"{runs} run{'s' if runs > 1 else ''}: {low:,.2f} to {high:,.2f} hours of one H100 in bfloat16 ({middle:,.2f} "
+        f"at {UTILISATION[1]:.0%} of its peak; {UTILISATION[0]:.0%} to {UTILISATION[2]:.0%} assumed), "
         f"{dollars[0]:,.2f} to {dollars[1]:,.2f} US dollars",
     ]

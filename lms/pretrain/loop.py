@@ -260,10 +260,12 @@ class _Run:
 def _save_checkpoint(model: Any, path: Path) -> None:
     from transformers.utils import logging
 
+    shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     with whole_folder(path) as temporary:
         model.save_pretrained(temporary)
-    logging.enable_progress_bar()
+    if shown:
+        logging.enable_progress_bar()
 
 
 def token_loss(model: Any, tokens: Any, labels: Any, devices: Devices) -> Any:
