@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from foretell.errors import ConfigError
-from foretell.settings import Count, Level, Positive, Share, settings
+from foretell.settings import Count, Level, Positive, Seed, Share, settings
 from lms.pretrain.settings import Amount, Momentum, Steps
 
 AtLeast = Annotated[tuple[Amount, ...], Field(min_length=2)]
@@ -110,9 +110,9 @@ class StepsSettings:
 
 @settings
 class DynamicsSettings:
-    """All experiments, each cell with seeds 0 to `seeds` - 1."""
+    """All experiments, each setting with each of `seeds`: take none with which the settings were chosen."""
 
-    seeds: Annotated[int, Field(ge=2)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=2)]
     grokking: Grokking
     format: FormatSettings
     curriculum: CurriculumSettings

@@ -162,6 +162,6 @@ def units(settings: DynamicsSettings, experiment: str) -> list[Unit]:
     section = getattr(settings, experiment)
     return [
         Unit(experiment, setting, seed, task, section.model, training)
-        for seed in range(settings.seeds)
+        for seed in settings.seeds
         for setting, task, training in EXPERIMENTS[experiment](section, seed)
     ]

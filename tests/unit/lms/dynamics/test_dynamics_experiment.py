@@ -25,7 +25,7 @@ TRAINING = {"steps": 12, "learning_rate": 0.01, "warm_up_steps": 2, "beta2": 0.9
 MODEL = {"hidden": 16, "layers": 1, "heads": 2, "feed_forward": 32}
 EACH = {"model": MODEL, "training": TRAINING}
 SECTION: dict[str, Any] = {  # as params.yaml holds it
-    "seeds": 2,
+    "seeds": [0, 3],
     "grokking": {"modulus": 7, "train_share": 0.5, "batch_size": 8, "weight_decays": [0.0, 0.1],
                  "learning_rates": [0.001, 0.01, 0.03], **EACH},
     "format": {"batch_size": 4, "n_test": 8, **EACH},
