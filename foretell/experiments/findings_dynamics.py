@@ -151,8 +151,8 @@ def _formats(learning: pd.DataFrame, scale: str) -> list[Finding]:
             "The same data in another format is learned at another speed.",
             verdict(bool(apart.all()) and one_fastest),
             f"until 90 % are exact, seed by seed: {figure}",
-            f"{note}Confirmed if, in every seed, the slowest format needs at least {FASTER:g} times the problems of the "
-            f"fastest, and one format is the fastest in all; not reached counts as more than reached. {scale}",
+            f"{note}Confirmed if, in every seed, the slowest format needs at least {FASTER:g} times the problems of "
+            f"the fastest, and one format is the fastest in all; not reached counts as more than reached. {scale}",
         ),
         Finding(
             "detailed_scratchpad_is_learned_fastest", FU,
