@@ -53,7 +53,8 @@ class ContrastSettings:
     """`exponent`: lambda of the preferred model. `plausibility` alpha in [0, 1]: only tokens with p_preferred >= alpha
     max p_preferred are drawn (Li et al. 2022, equation 2; they use 0.1); 0 keeps the whole vocabulary. `top_p`: the
     nucleus of the contrast that is drawn from; 1 keeps all of it, and one near 0 is greedy. `n_texts` texts of at most
-    `max_tokens` tokens, `batch_size` at once and to a shard."""
+    `max_tokens` tokens, `batch_size` at once and to a shard. `rule_out_begin`: the token that texts begin after is not
+    drawn again, unless it also ends them (a tiny model may repeat it, and the contrast then writes nothing else)."""
 
     exponent: float = 1.0
     plausibility: float = 0.0
@@ -62,6 +63,7 @@ class ContrastSettings:
     max_tokens: int = 256
     batch_size: int = 16
     seed: int = 0
+    rule_out_begin: bool = False
 
     def __post_init__(self) -> None:
         wrong = [
@@ -204,6 +206,8 @@ class ContrastSampler:
                     outcome = loaded.model(given, past_key_values=caches[number], use_cache=True)
                     caches[number] = outcome.past_key_values
                     logits.append(outcome.logits[:, -1, : self._vocabulary])
+                if settings.rule_out_begin and begin not in ends:
+                    logits[0][:, begin] = -math.inf
                 contrast = contrast_log_probabilities(logits[0], logits[1], settings.exponent, settings.plausibility)
                 tokens = draw_tokens(contrast, uniforms[:, step].to(device), 1.0, settings.top_p)
                 drawn.append(tokens)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
-from foretell.experiments.tokens import CODE, ITEMS, LANGUAGE, LOSSES, TEXTS
+from foretell.experiments.tokens import CODE, ITEMS, LANGUAGE, TEXTS, loss_column
 from foretell.experiments.words import words_of_spans
 from foretell.settings import Count, Level, Seed, settings
 from lms.checkpoints import Checkpoint, read_checkpoints
@@ -36,9 +36,10 @@ _STEP = re.compile(r"step-(\d+)")
 class ProbeSettings:
     """Which texts are read. Held-out text: documents of `code_sources` and `language_sources`, cut to `characters`,
     `held_out_tokens` tokens of code and as many of language, in equal parts from each source. `n_texts` texts of each
-    other kind, noise of `noise_tokens` tokens; false statements swap definitions of the source `dictionary`. Contrast
-    texts: `contrast_tokens` at most, drawn from p_small / p_large over tokens of at least `plausibility` times the
-    small model's largest probability. `context`, `batch_size`: as in lms.token_losses.LossSettings."""
+    other kind: noise of `noise_tokens` random tokens or `noise_words` shuffled words; statements from the source
+    `dictionary`, true ones and ones with swapped definitions; and contrast texts of at most `contrast_tokens`, drawn
+    from p_small / p_large over tokens of at least `plausibility` times the small model's largest probability.
+    `context`, `batch_size`: as in lms.token_losses.LossSettings."""
 
     code_sources: tuple[str, ...]
     language_sources: tuple[str, ...]
@@ -47,6 +48,7 @@ class ProbeSettings:
     held_out_tokens: Count
     n_texts: Count
     noise_tokens: Count
+    noise_words: Count
     contrast_tokens: Count
     plausibility: Level
     context: Count
@@ -131,11 +133,15 @@ def held_out_texts(documents: Mapping[str, Sequence[str]], tokenizer: Any, chose
 
 
 def made_texts(documents: Mapping[str, Sequence[str]], tokenizer: Any, chosen: ProbeSettings) -> list[ProbeText]:
-    """Noise and statements, `n_texts` of each: random tokens; words of held-out language in random order; true entries
-    of the dictionary, and the same words with each other's definitions. Raises DataError on too few documents."""
+    """Noise and statements, `n_texts` of each: random tokens; the first words of held-out documents in random order;
+    true entries of the dictionary, and the same words with each other's definitions. Raises DataError on too few
+    documents."""
     rng, n = np.random.default_rng([chosen.seed, 1000]), chosen.n_texts
     entries = dictionary_entries(documents.get(chosen.dictionary, ()))
-    prose = [text[: chosen.characters] for source in chosen.language_sources for text in documents[source]]
+    cut = [
+        " ".join(text.split()[: chosen.noise_words]) for source in chosen.language_sources for text in documents[source]
+    ]
+    prose = [text for text in cut if len(set(text.split())) > 1]
     if len(entries) < max(n, 2) or len(prose) < n:
         raise DataError(f"{len(entries)} dictionary entries and {len(prose)} documents of language for {n} texts")
     true = [entries[at] for at in rng.permutation(len(entries))[:n]]
@@ -185,7 +191,7 @@ def _contrast_texts(
     models = [last[run.model] for run in runs if run.seed == first]
     ordered = sorted(models, key=lambda item: n_parameters(Path(item.record.location)))
     contrast = ContrastSettings(n_texts=chosen.n_texts, max_tokens=chosen.contrast_tokens,
-                                plausibility=chosen.plausibility, seed=chosen.seed)  # fmt: skip
+                                plausibility=chosen.plausibility, seed=chosen.seed, rule_out_begin=True)  # fmt: skip
     drawn = contrast_models(ordered[0], ordered[-1], contrast, work_root, work_root / "small_over_large.jsonl")
     return [ProbeText("small_over_large", "", text.index, text.text) for text in drawn if text.text]
 
@@ -210,9 +216,11 @@ def _tables(
     items["word"] = list(_words(texts, tokenizer, chosen))
     losses = held_out.merge(items[["item", "text_index", "position"]], on=["text_index", "position"], validate="m:1")
     losses["loss_nats"] = _rounded(losses["loss_nats"].to_numpy())
+    losses["number"] = losses.groupby("model")["step"].rank(method="dense").astype(int)
+    wide = losses.pivot(index=["setting", "seed", "item"], columns="number", values="loss_nats")
     order = ["setting", "seed", "step"]
     return {
-        "losses": losses.sort_values([*order, "item"])[LOSSES].reset_index(drop=True),
+        "losses": wide.rename(columns=loss_column).rename_axis(columns=None).reset_index(),
         "items": items[ITEMS],
         "texts": means.sort_values(["kind", "text_index", *order])[TEXTS].reset_index(drop=True),
     }

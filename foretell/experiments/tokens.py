@@ -16,7 +16,7 @@ from foretell.trajectories.study import study_items
 from foretell.trajectories.trends import STAGNATED, TRENDS, classify_trends
 
 CODE, LANGUAGE = "code", "language"
-LOSSES = ["setting", "seed", "step", "item", "loss_nats"]
+LOSSES = ["setting", "seed", "item"]  # and loss_01, loss_02, ...: one column a checkpoint
 ITEMS = ["item", "domain", "source", "text_index", "position", "token", "word"]
 TEXTS = ["setting", "seed", "step", "kind", "text_index", "n_tokens", "loss_nats"]
 RUNS = ["setting", "seed", "parameters"]
@@ -26,9 +26,10 @@ Trajectories = dict[str, tuple[Floats, Floats]]
 def study_tokens(
     losses: pd.DataFrame, items: pd.DataFrame, texts: pd.DataFrame, runs: pd.DataFrame, settings: TraceSettings
 ) -> dict[str, pd.DataFrame]:
-    """All measurements. `losses` (columns LOSSES): the loss in nats of every held-out token (`item`) at every
-    checkpoint; `items` (ITEMS): what each token is, `domain` "code" or "language", `word` as `words.words_of_spans`
-    gives it; `texts` (TEXTS): the mean loss per token of every text of another kind; `runs` (RUNS): each run's size.
+    """All measurements. `losses` (columns LOSSES, and `loss_01`, `loss_02`, ...): the loss in nats of every held-out
+    token (`item`) of a run at its first, second, ... checkpoint, whose steps are those of the run in `texts`; `items`
+    (ITEMS): what each token is, `domain` "code" or "language", `word` as `words.words_of_spans` gives it; `texts`
+    (TEXTS): the mean loss per token of every text at every checkpoint; `runs` (RUNS): each run's size.
 
     Returns `trend_shares`, `stage_shares`, `overlap`, `double_descent` and `item_distance` as `study_items` makes them
     (items are tokens, groups are word classes, pairs of one size are two seeds), `stagnated_classes`, `text_curves`,
@@ -40,7 +41,7 @@ def study_tokens(
         if missing or frame.empty:
             raise DataError(f"{name}: {f'no columns {missing}' if missing else 'no rows'}; expected {columns}")
     sizes = model_sizes(losses, runs)
-    trajectories = token_trajectories(losses, items, sizes)
+    trajectories = token_trajectories(losses, texts, items, sizes)
     classes = token_classes(items.sort_values("item"))
     tables = study_items(trajectories, classes.to_numpy(), sizes, settings)
     del tables["jumps"]
@@ -69,18 +70,30 @@ def model_sizes(losses: pd.DataFrame, runs: pd.DataFrame) -> dict[str, int]:
     return {str(model): int(size) for model, size in zip(found["model"], found["parameters"], strict=True)}
 
 
-def token_trajectories(losses: pd.DataFrame, items: pd.DataFrame, sizes: dict[str, int]) -> Trajectories:
-    """Model -> (steps (n,), losses_nats (n, n_items)), in the order of `sizes`, columns in the order of `item`. Raises
-    DataError when a model lacks a token at a step, holds one twice, or holds others than `items`."""
+def loss_column(number: int) -> str:
+    """The name of the column of losses at a run's checkpoint `number`, from 1."""
+    return f"loss_{number:02d}"
+
+
+def token_trajectories(
+    losses: pd.DataFrame, texts: pd.DataFrame, items: pd.DataFrame, sizes: dict[str, int]
+) -> Trajectories:
+    """Model -> (steps (n,), losses_nats (n, n_items)), in the order of `sizes`, columns in the order of `item`; tables
+    as in `study_tokens`. Raises DataError when a run holds other tokens than `items`, or has not as many columns of
+    losses as steps."""
     expected = np.sort(items["item"].to_numpy())
+    steps = texts.assign(model=_named(texts)).groupby("model")["step"].unique()
+    columns = sum(str(column).startswith("loss_") for column in losses)
     found = {}
     for model, rows in losses.assign(model=_named(losses)).groupby("model", sort=False):
-        if rows.duplicated(["step", "item"]).any():
-            raise DataError(f"losses: {model} holds a token twice at one step")
-        wide = rows.pivot(index="step", columns="item", values="loss_nats").sort_index(axis=1)
-        if not np.array_equal(wide.columns.to_numpy(), expected) or wide.isna().to_numpy().any():
-            raise DataError(f"losses: {model} does not hold every token of the items at every step")
-        found[str(model)] = (wide.index.to_numpy(dtype=np.float64), wide.to_numpy(dtype=np.float64))
+        ordered = rows.sort_values("item")
+        if not np.array_equal(ordered["item"].to_numpy(), expected):
+            raise DataError(f"losses: {model} does not hold every token of the items once")
+        at = np.sort(np.asarray(steps.get(model, ()), dtype=np.float64))
+        if len(at) != columns:
+            raise DataError(f"losses: {model} has {columns} columns of losses, its texts {len(at)} steps")
+        names = [loss_column(number) for number in range(1, columns + 1)]
+        found[str(model)] = (at, ordered[names].to_numpy(dtype=np.float64).T)
     return {model: found[model] for model in sizes}
 
 

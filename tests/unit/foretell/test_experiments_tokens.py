@@ -46,9 +46,9 @@ def losses_table(still: np.ndarray, up: np.ndarray, rise_then_fall: np.ndarray, 
         else:
             losses = np.where(rise_then_fall, 5.0 + 2.0 * x * (x.max() - x), losses)
         losses = losses + noise * np.random.default_rng(run).standard_normal(losses.shape)
-        frame = pd.DataFrame(losses, index=pd.Index(STEPS, name="step"), columns=np.arange(N)).stack()
-        frame.index.names = ["step", "item"]
-        rows.append(frame.rename("loss_nats").reset_index().assign(setting=setting, seed=seed))
+        columns = [module.loss_column(number) for number in range(1, len(STEPS) + 1)]
+        frame = pd.DataFrame(losses.T, columns=columns)
+        rows.append(frame.assign(setting=setting, seed=seed, item=np.arange(N)).sample(frac=1, random_state=run))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -89,7 +89,7 @@ def test_planted_trends_are_found_and_the_findings_confirmed() -> None:
     assert pair["jaccard"] > 0.9 and pair["p_value"] < 1e-6
     # By chance a set of share s shares about s^2 / (2 s - s^2) = s / (2 - s) with another.
     assert pair["jaccard_by_chance"] == pytest.approx(STILL.mean() / (2 - STILL.mean()), abs=0.02)
-    found = {finding.name: finding for finding in check_tokens(tables, SETTINGS.alpha, sampled_seed=1)}
+    found = {finding.name: finding for finding in check_tokens(tables, SETTINGS.alpha)}
     assert all(finding.source == XIA and "1M to 4M parameters" in finding.reason for finding in found.values())
     for name in ("stagnated_are_function_words", "stagnated_in_small_stagnated_in_large_tokens",
                  "double_descent_tokens", "noise_and_false_prompts", "small_models_keep_hallucinations"):  # fmt: skip
@@ -105,7 +105,7 @@ def test_the_opposite_is_not_confirmed() -> None:
     nothing = np.zeros(N, dtype=bool)
     texts = texts_table(LOW, HIGH, contrast_rise=0.0)
     tables = study_tokens(losses_table(content, UP, nothing), items_table(), texts, RUNS, SETTINGS)
-    found = {finding.name: finding for finding in check_tokens(tables, SETTINGS.alpha, sampled_seed=1)}
+    found = {finding.name: finding for finding in check_tokens(tables, SETTINGS.alpha)}
     for name in ("stagnated_are_function_words", "double_descent_tokens", "noise_and_false_prompts",
                  "small_models_keep_hallucinations"):  # fmt: skip
         assert found[name].verdict == NOT_CONFIRMED, found[name]
@@ -115,7 +115,9 @@ def test_the_opposite_is_not_confirmed() -> None:
 def test_which_classes_stagnate_is_compared_with_all_tokens() -> None:
     items, losses = items_table(), losses_table(STILL, UP, UP)
     sizes = model_sizes(losses, RUNS)
-    table = stagnated_classes(module.token_trajectories(losses, items, sizes), items, sizes, SETTINGS)
+    table = stagnated_classes(
+        module.token_trajectories(losses, texts_table(HIGH, LOW, 1.0), items, sizes), items, sizes, SETTINGS
+    )
     row = table[(table["model"] == "b, seed 1") & (table["class"] == "language: function words and punctuation")].iloc[
         0
     ]
@@ -157,7 +159,9 @@ def test_tables_that_do_not_fit_are_refused() -> None:
     losses = losses_table(STILL, UP, UP)
     with pytest.raises(DataError, match="does not hold every token"):
         study_tokens(losses.iloc[1:], items, texts, RUNS, SETTINGS)
-    with pytest.raises(DataError, match="holds a token twice"):
+    with pytest.raises(DataError, match="12 columns of losses, its texts 13 steps"):
+        study_tokens(losses.drop(columns="loss_13"), items, texts, RUNS, SETTINGS)
+    with pytest.raises(DataError, match="does not hold every token"):
         study_tokens(pd.concat([losses, losses.iloc[:1]]), items, texts, RUNS, SETTINGS)
     with pytest.raises(DataError, match=r"missing: \['b, seed 2'\]"):
         study_tokens(losses, items, texts, RUNS.iloc[:3], SETTINGS)
@@ -166,7 +170,7 @@ def test_tables_that_do_not_fit_are_refused() -> None:
     with pytest.raises(DataError, match="texts: no rows"):
         study_tokens(losses, items, texts.iloc[:0], RUNS, SETTINGS)
     with pytest.raises(DataError, match="tables without rows"):
-        check_tokens({}, 0.05, 1)
+        check_tokens({}, 0.05)
 
 
 def test_figures_show_every_size_class_and_pair() -> None:

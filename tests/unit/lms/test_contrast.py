@@ -223,3 +223,14 @@ def test_an_interrupted_run_resumes_with_the_same_bytes(
     assert summary["n_texts"] == 12
     median = np.median([text.perplexity_preferred for text in whole])
     assert summary["median_perplexity_preferred"] == pytest.approx(median, rel=1e-6)
+
+
+def test_the_beginning_of_text_can_be_ruled_out(pair: tuple[LoadedModel, LoadedModel]) -> None:
+    """With an exponent near 0 every token is drawn about as often, the beginning of text too unless it is ruled out."""
+    begin = pair[0].tokenizer.bos_token_id
+    drawn = {}
+    for ruled_out in (False, True):
+        settings = replace(SETTINGS, exponent=1e-6, plausibility=0.0, max_tokens=40, rule_out_begin=ruled_out)
+        rows = ContrastSampler(*pair, KEYS, settings)._draw(range(200))
+        drawn[ruled_out] = sum(row.count(begin) for row in rows)
+    assert drawn[False] > 0 and drawn[True] == 0

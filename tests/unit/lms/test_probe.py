@@ -26,8 +26,8 @@ ENTRIES = [("cat", "a small animal that purrs"), ("moon", "what shines at night"
 STEPS = (4, 12, 16, 20, 24, 28, 32, 36, 40)
 SETTINGS = {
     "code_sources": ["code"], "language_sources": ["books"], "dictionary": "dictionary", "characters": 120,
-    "held_out_tokens": 120, "n_texts": 4, "noise_tokens": 10, "contrast_tokens": 8, "plausibility": 0.1, "context": 32,
-    "batch_size": 8, "seed": 0,
+    "held_out_tokens": 120, "n_texts": 4, "noise_tokens": 10, "noise_words": 10, "contrast_tokens": 8,
+    "plausibility": 0.1, "context": 32, "batch_size": 8, "seed": 0,
 }  # fmt: skip
 DOCUMENTS = {
     "code": [f"def f{n}(x):\n    return x + {n}\n" * 3 for n in range(8)],
@@ -117,7 +117,8 @@ def test_from_checkpoints_to_tables_and_on_after_a_stop(
     settings = ProbeSettings(**SETTINGS)
     tables, texts = probe(runs, DOCUMENTS, settings, tmp_path / "whole")
     losses, items = tables["losses"], tables["items"]
-    assert len(losses) == 2 * len(STEPS) * len(items) and sorted(set(losses["step"])) == list(STEPS)
+    assert len(losses) == 2 * len(items) and list(losses)[3:] == [f"loss_{n:02d}" for n in range(1, len(STEPS) + 1)]
+    assert sorted(set(tables["texts"]["step"])) == list(STEPS)
     assert set(losses["setting"]) == {"hidden=16", "hidden=32"} and set(losses["seed"]) == {1}
     by_domain = items.groupby("domain").size()
     assert (by_domain >= 120).all() and (by_domain < 120 + 60).all()
@@ -127,9 +128,9 @@ def test_from_checkpoints_to_tables_and_on_after_a_stop(
     made = ["random_tokens", "shuffled_words", "true_statements", "false_statements"]
     assert (counts[made] == 4).all(axis=None) and counts["small_over_large"].between(1, 4).all()
     # A held-out text's mean is the mean of its tokens' losses, up to the rounding of both.
-    one = losses[(losses["setting"] == "hidden=32") & (losses["step"] == 40)].merge(items, on="item")
+    one = losses[losses["setting"] == "hidden=32"].merge(items, on="item")
     kept = tables["texts"].query("setting == 'hidden=32' and step == 40 and kind == 'held_out'")
-    assert one.groupby("text_index")["loss_nats"].mean().to_numpy() == pytest.approx(
+    assert one.groupby("text_index")["loss_09"].mean().to_numpy() == pytest.approx(
         kept["loss_nats"].to_numpy(), rel=1e-3
     )
     true, false = ({t.text for t in texts if t.kind == kind} for kind in ("true_statements", "false_statements"))
