@@ -18,6 +18,7 @@ from foretell.trajectories.steering import ChoiceSplit, choice_split
 from foretell.trajectories.verdict import NOT_TESTABLE, XIA, Finding, verdict
 
 COLUMNS = ("step", "item", "option", "is_right", "loss_nats_per_token")
+MINIMUM_CHECKPOINTS = 5  # of a run, for an R-squared over them to say anything
 CLAIM = (
     "Choice accuracy improves through the gap between right and wrong options' losses, not through lower losses of "
     "wrong or right options alone."
@@ -125,21 +126,23 @@ def accuracy_through_gap(splits: pd.DataFrame, run: Sequence[str], scale: str, a
     """The verdict on the claim from `split_table`'s rows, several (sources) per run; `run` names the columns that tell
     runs apart; `scale` says in words how large the models and data were.
 
-    Rule: only rows whose accuracy rose by more than two standard errors speak. Within a run R-squared is averaged over
+    Rule: only rows of at least MINIMUM_CHECKPOINTS whose accuracy rose by more than two standard errors speak. Within a run R-squared is averaged over
     its rows. Confirmed if the gap's R-squared exceeds the right option's, and the best wrong option's, in more runs
     than chance would give: two one-sided sign tests, each at alpha / 2. Not testable with fewer than 6 such runs, where
     no count reaches that level at alpha 0.05. Raises DataError on missing columns or a level outside 0-1.
     """
     level = fraction("alpha", alpha) / 2
-    needed = {*run, "accuracy_first", "accuracy_last", "gain_stderr", "r2_right", "r2_wrong", "r2_gap"}
+    needed = {*run, "n_checkpoints", "accuracy_first", "accuracy_last", "gain_stderr", "r2_right", "r2_wrong", "r2_gap"}
     if not needed <= set(splits.columns):
         raise DataError(f"splits: no columns {sorted(needed - set(splits.columns))}; expected those of split_table")
     gain = splits.accuracy_last - splits.accuracy_first
-    rose = splits[(gain > 2 * splits.gain_stderr) & splits[["r2_right", "r2_wrong", "r2_gap"]].notna().all(axis=1)]
+    enough = (splits.n_checkpoints >= MINIMUM_CHECKPOINTS) & (gain > 2 * splits.gain_stderr)
+    rose = splits[enough & splits[["r2_right", "r2_wrong", "r2_gap"]].notna().all(axis=1)]
     runs = rose.groupby(list(run))[["r2_right", "r2_wrong", "r2_gap"]].mean()
     rule = (
         "R-squared of accuracy over a run's checkpoints on the mean loss of the right option, of the best wrong one "
-        "and on their gap, averaged over the run's sources whose accuracy rose by more than two standard errors; "
+        f"and on their gap, averaged over the run's sources with at least {MINIMUM_CHECKPOINTS} checkpoints whose "
+        "accuracy rose by more than two standard errors; "
         "confirmed if the gap's is larger than each of the others in more runs than chance gives (sign tests, "
         f"{level:g} each). Accuracy is the share of items with a gap above 0, which favours the gap; runs share items."
     )

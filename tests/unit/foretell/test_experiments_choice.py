@@ -88,7 +88,7 @@ def _splits(r2_gap: list[float], r2_right: float = 0.6, gain: float = 0.3) -> pd
     n = len(r2_gap)
     return pd.DataFrame(
         {
-            "run": range(n), "accuracy_first": 0.25, "accuracy_last": 0.25 + gain, "gain_stderr": 0.05,
+            "run": range(n), "n_checkpoints": 5, "accuracy_first": 0.25, "accuracy_last": 0.25 + gain, "gain_stderr": 0.05,
             "gain_from_right_nats": 1.0, "gain_from_wrong_nats": -0.7, "r2_right": r2_right, "r2_wrong": 0.5,
             "r2_gap": r2_gap,
         }
@@ -106,7 +106,7 @@ def test_the_verdict_follows_the_sign_tests() -> None:
 
 
 def test_runs_whose_accuracy_did_not_rise_do_not_speak() -> None:
-    for few in (_splits([0.9] * 5), _splits([0.9] * 20, gain=0.09)):
+    for few in (_splits([0.9] * 5), _splits([0.9] * 20, gain=0.09), _splits([0.9] * 20).assign(n_checkpoints=4)):
         finding = accuracy_through_gap(few, ["run"], "tiny")
         assert finding.verdict == NOT_TESTABLE
         assert finding.figure == ""
