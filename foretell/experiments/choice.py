@@ -129,7 +129,8 @@ def accuracy_through_gap(splits: pd.DataFrame, run: Sequence[str], scale: str, a
     Rule: only rows of at least MINIMUM_CHECKPOINTS whose accuracy rose by more than two standard errors speak. Within a
     run R-squared is averaged over its rows. Confirmed if the gap's R-squared exceeds the right option's, and the best
     wrong option's, in more runs than chance would give: two one-sided sign tests, each at alpha / 2. Not testable with
-    fewer than 6 such runs, where no count reaches that level at alpha 0.05. Raises DataError on missing columns or a level outside 0-1.
+    fewer than 6 such runs, where no count reaches that level at alpha 0.05. Raises DataError on missing columns or a
+    level outside 0-1.
     """
     level = fraction("alpha", alpha) / 2
     needed = {*run, "n_checkpoints", "accuracy_first", "accuracy_last", "gain_stderr", "r2_right", "r2_wrong", "r2_gap"}
@@ -143,8 +144,8 @@ def accuracy_through_gap(splits: pd.DataFrame, run: Sequence[str], scale: str, a
         "R-squared of accuracy over a run's checkpoints on the mean loss of the right option, of the best wrong one "
         f"and on their gap, averaged over the run's sources with at least {MINIMUM_CHECKPOINTS} checkpoints whose "
         "accuracy rose by more than two standard errors; confirmed if the gap's is larger than each of the others in "
-        f"more runs than chance gives (sign tests, {level:g} each). Accuracy is the share of items with a gap above 0, which "
-        "favours the gap; runs share items."
+        f"more runs than chance gives (sign tests, {level:g} each). Accuracy is the share of items with a gap above "
+        "0, which favours the gap; runs share items."
     )
     if len(runs) < 6:
         reason = f"Accuracy rose in {len(runs)} runs ({scale}); at least 6 are needed. {rule}"

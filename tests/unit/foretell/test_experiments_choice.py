@@ -89,8 +89,8 @@ def _splits(r2_gap: list[float], r2_right: float = 0.6, gain: float = 0.3) -> pd
     return pd.DataFrame(
         {
             "run": range(n), "n_checkpoints": 5, "accuracy_first": 0.25, "accuracy_last": 0.25 + gain,
-            "gain_stderr": 0.05, "gain_from_right_nats": 1.0, "gain_from_wrong_nats": -0.7, "r2_right": r2_right, "r2_wrong": 0.5,
-            "r2_gap": r2_gap,
+            "gain_stderr": 0.05, "gain_from_right_nats": 1.0, "gain_from_wrong_nats": -0.7, "r2_right": r2_right,
+            "r2_wrong": 0.5, "r2_gap": r2_gap,
         }
     )  # fmt: skip
 
