@@ -13,6 +13,7 @@ from foretell.experiments.dynamics import LEARNED, curves_of, skill_losses
 from foretell.trajectories.learning import composed_accuracy
 
 COLOURS = ("#00798c", "#d1495b", "#edae49", "#30638e", "#7a5195", "#6a994e")
+N_SHOWN = 14  # skills drawn one by one
 FORMATS = {"plain": "plain", "reversed": "reversed", "scratchpad": "scratchpad"}
 ORDERS = {"ordered": "1, 2, 3 in order", "mixed": "mixed", "alone": "3 alone"}
 LAYOUTS = {"one_by_one": "numbers shown one by one", "all_first": "all numbers shown first"}
@@ -115,17 +116,19 @@ def curriculum_figure(curves: pd.DataFrame) -> Figure:
 
 
 def quanta_figure(curves: pd.DataFrame) -> Figure:
-    """Loss of single skills of one run (left) and the mean loss of every run with logarithmic axes (right)."""
+    """Loss of some skills of one run, equally far apart in log rank (left), and the mean loss of every run with
+    logarithmic axes (right)."""
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     seed = curves["seed"].min()
     run = curves[curves["seed"] == seed]
     losses = skill_losses(run)
-    for i, loss in enumerate(losses.T):
-        part = i / max(1, losses.shape[1] - 1)
-        left.plot(run["tokens"], loss, lw=0.7, color=(0.1 + 0.75 * part, 0.45 + 0.3 * part, 0.55 + 0.3 * part))
+    shown = np.unique(np.rint(np.geomspace(1, losses.shape[1], N_SHOWN)).astype(int)) - 1
+    for i, loss in enumerate(losses.T[shown]):
+        part = i / max(1, len(shown) - 1)
+        left.plot(run["tokens"], loss, lw=0.9, color=(0.1 + 0.75 * part, 0.45 + 0.3 * part, 0.55 + 0.3 * part))
     left.plot(run["tokens"], run["mean_loss_nats"], color="#d1495b", lw=2.2, label="mean, weighted by frequency")
-    left.plot([], [], color=(0.1, 0.45, 0.55), lw=0.9, label="single skills (paler: rarer)")
+    left.plot([], [], color=(0.1, 0.45, 0.55), lw=0.9, label=f"{len(shown)} of {losses.shape[1]} skills (paler: rarer)")
     left.set_xscale("log")
     left.set_ylabel("loss (nats)")
     left.set_ylim(-0.03 * losses[0].max(), 1.45 * losses[0].max())  # room for the legend

@@ -199,7 +199,7 @@ def _quanta(table: pd.DataFrame, scale: str) -> list[Finding]:
             f"{int(table['n_learned'].sum())}; largest fall between two measurements, as a part of the whole fall: "
             f"{table['median_largest_fall'].mean():.2f} of a skill (median), "
             f"{table['largest_fall_of_mean'].mean():.2f} of the mean loss",
-            "Additions of one number per skill, with power-law frequencies. Confirmed if, in every seed, most learned "
+            "Facts with power-law frequencies. Confirmed if, in every seed, most learned "
             f"skills jump (BIC) and the mean's largest fall is at most half of the median skill's. {scale}",
         ),
         Finding(

@@ -1,5 +1,6 @@
-"""Many small skills, used with power-law frequencies (after Michaud et al. 2023, arXiv:2303.13506): each skill adds a
-number of its own, which the model is not told, to a residue."""
+"""Many small skills, used with power-law frequencies (after Michaud et al. 2023, arXiv:2303.13506). A skill here is the
+smallest there is, one fact: its token is followed by an answer of its own. No two facts share an answer, so that none
+is known by knowing another."""
 
 from __future__ import annotations
 
@@ -16,24 +17,23 @@ from lms.pretrain.loop import Batch
 
 @dataclass(frozen=True)
 class Quanta:
-    """`n_skills` additions of a fixed number modulo `modulus`: "skill x" is followed by x + number of the skill. Skill
-    i = 1, 2, ... has frequency proportional to i^-`exponent`. `seed` chooses the numbers."""
+    """`n_skills` facts. Fact i = 1, 2, ... has frequency proportional to i^-`exponent`; `seed` chooses which answer
+    belongs to which."""
 
     n_skills: int
-    modulus: int
     exponent: float
     batch_size: int
     seed: int
 
     @property
     def vocabulary(self) -> int:
-        """The residues and a token for each skill."""
-        return self.modulus + self.n_skills
+        """A token for each skill and for each answer."""
+        return 2 * self.n_skills
 
     @property
     def context(self) -> int:
-        """Skill, residue, sum."""
-        return 3
+        """Skill, answer."""
+        return 2
 
     @cached_property
     def frequencies(self) -> Floats:
@@ -42,35 +42,30 @@ class Quanta:
         return np.asarray(weights / weights.sum())
 
     @cached_property
-    def numbers(self) -> Indices:
-        """What each skill adds, not 0, shape (n_skills,)."""
-        return np.asarray(test_generator(self.seed).integers(1, self.modulus, self.n_skills), dtype=np.int64)
+    def answers(self) -> Indices:
+        """The answer of each skill, shape (n_skills,)."""
+        return np.asarray(self.n_skills + test_generator(self.seed).permutation(self.n_skills), dtype=np.int64)
 
-    def examples(self, skills: Indices, residues: Indices) -> tuple[Indices, Indices]:
-        """Prompts (n, 2) and answers (n, 1) for `skills` (n,), from 0, and `residues` (n,)."""
-        answers = (residues + self.numbers[skills]) % self.modulus
-        return np.stack([self.modulus + skills, residues], axis=1), answers[:, None]
+    def examples(self, skills: Indices) -> tuple[Indices, Indices]:
+        """Prompts and answers, both (n, 1), of `skills` (n,), from 0."""
+        return skills[:, None], self.answers[skills][:, None]
 
     def batch(self, step: int) -> Batch:
-        """Skills by frequency, random residues."""
-        rng = training_generator(self.seed, step)
-        skills = rng.choice(self.n_skills, self.batch_size, p=self.frequencies)
-        return as_batch(*self.examples(skills, rng.integers(0, self.modulus, self.batch_size)))
+        """Skills by frequency."""
+        chosen = training_generator(self.seed, step).choice(self.n_skills, self.batch_size, p=self.frequencies)
+        return as_batch(*self.examples(chosen))
 
     def measure(self, model: Any, step: int) -> dict[str, float]:
-        """Loss in nats of every skill over all residues, and loss and accuracy over skills weighted by their
-        frequencies."""
-        every = np.tile(np.arange(self.modulus), self.n_skills)
-        prompts, answers = self.examples(np.repeat(np.arange(self.n_skills), self.modulus), every)
+        """Loss of every skill in nats, and loss and accuracy over skills weighted by their frequencies: what fresh
+        examples would show on average."""
+        prompts, answers = self.examples(np.arange(self.n_skills))
         losses, right = last_token_scores(model, prompts, answers[:, 0])
-        per_skill = losses.reshape(self.n_skills, -1).mean(axis=1)
-        accuracy = right.reshape(self.n_skills, -1).mean(axis=1)
-        single = {f"loss_skill_{i:03d}": float(loss) for i, loss in enumerate(per_skill, start=1)}
-        means = {"mean_loss_nats": per_skill @ self.frequencies, "mean_accuracy": accuracy @ self.frequencies}
+        single = {f"loss_skill_{i:03d}": float(loss) for i, loss in enumerate(losses, start=1)}
+        means = {"mean_loss_nats": losses @ self.frequencies, "mean_accuracy": right @ self.frequencies}
         return {**single, **{name: float(value) for name, value in means.items()}}
 
     @property
     def facts(self) -> TaskFacts:
         """The accuracy over all skills is the skill."""
-        n_test, bits = self.n_skills * self.modulus, float(np.log2(self.modulus))
-        return TaskFacts("mean_accuracy", 1 / self.modulus, n_test, self.context, 1, bits)
+        bits = float(np.log2(self.n_skills))
+        return TaskFacts("mean_accuracy", 1 / self.n_skills, self.n_skills, self.context, 1, bits)

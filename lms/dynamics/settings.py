@@ -86,10 +86,9 @@ class CurriculumSettings:
 
 @settings
 class QuantaSettings:
-    """`n_skills` additions of a fixed number modulo `modulus`, with frequencies proportional to rank^-`exponent`."""
+    """`n_skills` facts with frequencies proportional to rank^-`exponent`."""
 
-    n_skills: Count
-    modulus: Annotated[int, Field(ge=3)]
+    n_skills: Annotated[int, Field(ge=2, le=999)]
     exponent: Positive
     batch_size: Count
     model: TinyModel

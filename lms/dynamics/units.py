@@ -136,7 +136,7 @@ def _curriculum(settings: CurriculumSettings, seed: int) -> list[Cell]:
 
 
 def _quanta(settings: QuantaSettings, seed: int) -> list[Cell]:
-    task = Quanta(settings.n_skills, settings.modulus, settings.exponent, settings.batch_size, seed)
+    task = Quanta(settings.n_skills, settings.exponent, settings.batch_size, seed)
     return [(f"skills={settings.n_skills}", task, settings.training)]
 
 

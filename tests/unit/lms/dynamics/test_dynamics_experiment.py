@@ -30,7 +30,7 @@ SECTION: dict[str, Any] = {  # as params.yaml holds it
                  "learning_rates": [0.001, 0.01, 0.03], **EACH},
     "format": {"batch_size": 4, "n_test": 8, **EACH},
     "curriculum": {"shares": [0.25, 0.25, 0.5], "batch_size": 4, "n_test": 8, **EACH},
-    "quanta": {"n_skills": 5, "modulus": 7, "exponent": 1.5, "batch_size": 16, **EACH},
+    "quanta": {"n_skills": 5, "exponent": 1.5, "batch_size": 16, **EACH},
     "steps": {"modulus": 7, "max_steps": 3, "examples_per_length": 4, "n_test": 8, **EACH},
 }  # fmt: skip
 SETTINGS = DynamicsSettings(**SECTION)
@@ -67,7 +67,7 @@ def test_a_fingerprint_changes_with_all_that_decides_a_number() -> None:
         replace(unit, seed=5),
         replace(unit, model=replace(unit.model, hidden=32)),
         replace(unit, training=replace(unit.training, clip=0.0)),
-        replace(unit, task=replace(task, modulus=8)),
+        replace(unit, task=replace(task, n_skills=8)),
     ]
     assert len({one.fingerprint for one in [unit, *changed]}) == 5
     assert replace(unit).fingerprint == unit.fingerprint
@@ -159,3 +159,16 @@ def test_greedy_decoding_is_the_argmax_of_the_whole_text(libraries: None) -> Non
 def test_unit_names_tell_units_apart() -> None:
     first, second = units(SETTINGS, "format")[:2]
     assert isinstance(first, Unit) and first.name == "format-plain-0" and second.name == "format-reversed-0"
+
+
+def test_frequent_facts_are_learned_before_rare_ones(libraries: None, tmp_path: Path) -> None:
+    training = {**TRAINING, "steps": 400, "learning_rate": 0.003, "warm_up_steps": 10, "weight_decay": 0.0,
+                "measure_from": 10, "measurements": 25}  # fmt: skip
+    unit = units(replace(SETTINGS, quanta={"n_skills": 40, "exponent": 2.0, "batch_size": 16, "model": MODEL,
+                                           "training": training}), "quanta")[0]  # fmt: skip
+    metrics = pd.read_csv(run_unit(unit, tmp_path) / "metrics.csv")
+    wide = metrics.pivot(index="step", columns="metric", values="value")
+    half = [wide.index[wide[f"loss_skill_{i:03d}"] < np.log(40) / 2] for i in (1, 3, 9)]
+    assert half[0][0] < half[1][0] < half[2][0]
+    assert wide["loss_skill_040"].iloc[-1] > np.log(40) / 2
+    assert wide["mean_loss_nats"].iloc[-1] < 0.3 * wide["mean_loss_nats"].iloc[0]
