@@ -63,7 +63,8 @@ def _stages(shares: pd.DataFrame, scale: str) -> list[Finding]:
     ordered = shares.sort_values(["parameters", "model", "start"]).groupby("model", sort=False)
     first, last = ordered.first(), ordered.last()
     n = len(first)
-    rises = int((last["stagnated"] > first["stagnated"]).sum())
+    growth, control = (last[name] - first[name] for name in ("stagnated", "stagnated_if_slope_constant"))
+    rises, beyond = int((growth > 0).sum()), int((growth > control).sum())
     falls = {name: int((last[name] < first[name]).sum()) for name in ("upward", "downward")}
     spans = {name: f"{first[name].mean():.3f} -> {last[name].mean():.3f}"
              for name in ("stagnated", "upward", "downward", "stagnated_if_slope_constant")}  # fmt: skip
@@ -71,10 +72,11 @@ def _stages(shares: pd.DataFrame, scale: str) -> list[Finding]:
         Finding(
             "stagnated_share_grows_tokens", XIA, "The share of stagnated tokens grows over training.",
             verdict(rises == n),
-            f"stagnated, mean of {n} models, first -> last stage: {spans['stagnated']}; grew in {rises}",
+            f"stagnated, mean of {n} models, first -> last stage: {spans['stagnated']}; grew in {rises}, by more "
+            f"than for want of power alone in {beyond}",
             "Tokens of held-out text, p > alpha in a stage; confirmed if it grew in every model. Tokens that keep one "
-            f"slope in log step throughout would show {spans['stagnated_if_slope_constant']}, for want of power. "
-            f"{scale}",
+            f"slope in log step throughout would show {spans['stagnated_if_slope_constant']}, for want of power alone: "
+            f"a later stage spans less of log step. {scale}",
         ),
         Finding(
             "moving_shares_shrink_tokens", XIA,
