@@ -11,23 +11,16 @@ from typing import Any, Literal
 from foretell.errors import DataError
 
 Architecture = Literal["llama", "gpt_neox"]
-BEGIN, END = "<s>", "</s>"
 VOCABULARY = 512
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int = VOCABULARY, context: int = 512) -> Any:
-    """A byte-level BPE tokenizer (transformers' fast class) of at most `vocabulary` tokens, trained on `texts`; the
-    same texts give the same tokenizer. Any UTF-8 text can be encoded. Raises DataError on no text."""
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import PreTrainedTokenizerFast
+    """The tokenizer of lms/pretrain, trained on `texts`. Raises DataError on no text."""
+    from lms.pretrain import tokenizer
 
     if not any(text.strip() for text in texts):
         raise DataError("a tokenizer needs text to be trained on; got none.")
-    trained = ByteLevelBPETokenizer()
-    trained.train_from_iterator(texts, vocab_size=vocabulary, special_tokens=[BEGIN, END], show_progress=False)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=trained._tokenizer, bos_token=BEGIN, eos_token=END, pad_token=END, model_max_length=context
-    )
+    return tokenizer.train_tokenizer(texts, vocabulary, context)
 
 
 def _configuration(architecture: Architecture, vocabulary: int, tokenizer: Any, context: int) -> Any:

@@ -79,6 +79,12 @@ class Devices:
         """Until every process is here."""
         self._accelerator.wait_for_everyone()
 
+    def close(self) -> None:
+        """Part from the other processes, before this one ends."""
+        if self.processes > 1:
+            self._accelerator.end_training()
+            self._accelerator.state.destroy_process_group()
+
 
 def open_devices(dtype: str) -> Devices:
     """The devices of this process: a GPU if there is one, else the CPU."""

@@ -58,8 +58,10 @@ def pretrain(
     if only_tokenise:
         print(f"tokens in {where}")
         return
-    open_devices(settings.dtype).wait()
+    devices = open_devices(settings.dtype)
+    devices.wait()
     train_run(settings, where, out)
+    devices.close()
     if first:
         print(_last_losses(out))
 
