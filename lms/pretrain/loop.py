@@ -21,12 +21,13 @@ from foretell.errors import DataError
 from lms.files import write_whole
 from lms.pretrain.cost import flops_per_token
 from lms.pretrain.devices import Devices, deterministic, open_devices
+from lms.pretrain.model import NOT_SCORED, make_optimiser, save_checkpoint, settings_of, token_loss
+from lms.pretrain.model import build_model as build_model  # offered with `train`
 from lms.pretrain.progress import Progress
 from lms.pretrain.schedule import learning_rate
-from lms.pretrain.settings import LoopSettings, ModelSettings
-from lms.pretrain.state import Rows, load_state, save_state, step_name, whole_folder
+from lms.pretrain.settings import LoopSettings
+from lms.pretrain.state import Rows, load_state, save_state, step_name
 
-NOT_SCORED = -100
 WINDOW = 20  # steps whose mean loss tells whether a run has diverged
 
 
@@ -61,44 +62,6 @@ class Schedule:
 
 
 Measure = Callable[[Any, int], Mapping[str, float]]
-
-
-def build_model(settings: ModelSettings, seed: int) -> Any:
-    """A LlamaForCausalLM of this shape, float32; its random weights are fixed by `seed`, and the process's own random
-    numbers are left as they were."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    configuration = LlamaConfig(
-        vocab_size=settings.vocabulary,
-        hidden_size=settings.hidden,
-        intermediate_size=settings.feed_forward,
-        num_hidden_layers=settings.layers,
-        num_attention_heads=settings.heads,
-        num_key_value_heads=settings.key_value_heads,
-        max_position_embeddings=settings.context,
-        tie_word_embeddings=settings.tied,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return LlamaForCausalLM(configuration)
-
-
-def settings_of(model: Any) -> ModelSettings:
-    """The shape of a LlamaForCausalLM."""
-    configuration = model.config
-    return ModelSettings(
-        vocabulary=configuration.vocab_size,
-        context=configuration.max_position_embeddings,
-        hidden=configuration.hidden_size,
-        layers=configuration.num_hidden_layers,
-        heads=configuration.num_attention_heads,
-        key_value_heads=configuration.num_key_value_heads,
-        feed_forward=configuration.intermediate_size,
-        tied=configuration.tie_word_embeddings,
-    )
 
 
 def train(
@@ -207,7 +170,7 @@ class _Run:
             self.plain.train()
             stopped = stop_when is not None and stop_when(metrics)
         if rows.step in self.schedule.checkpoint_at and self.devices.first:
-            _save_checkpoint(self.plain, self.folder / "checkpoints" / step_name(rows.step))
+            save_checkpoint(self.plain, self.folder / "checkpoints" / step_name(rows.step))
         return stopped
 
     def _step(self, model: Any, optimiser: Any, rows: Rows) -> int:
@@ -255,37 +218,3 @@ class _Run:
             f"{self.folder.name}: diverged at step {step} (loss {loss:.4g} nats, gradient norm {norm:.4g}, learning "
             f"rate {rate:.4g}): lower optimiser.learning_rate, lengthen warm_up_steps or set clip, and run again"
         )
-
-
-def _save_checkpoint(model: Any, path: Path) -> None:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    with whole_folder(path) as temporary:
-        model.save_pretrained(temporary)
-    if shown:
-        logging.enable_progress_bar()
-
-
-def token_loss(model: Any, tokens: Any, labels: Any, devices: Devices) -> Any:
-    """Sum of -log p(label t | tokens < t) in nats over the labels but NOT_SCORED; tokens and labels are tensors of
-    shape (sequences, length)."""
-    from torch.nn.functional import cross_entropy
-
-    with devices.autocast():
-        logits = model(input_ids=tokens, use_cache=False).logits
-    scored = logits[:, :-1].float().flatten(0, 1)
-    return cross_entropy(scored, labels[:, 1:].flatten(), ignore_index=NOT_SCORED, reduction="sum")
-
-
-def make_optimiser(model: Any, settings: LoopSettings) -> Any:
-    """AdamW of the settings; weight decay acts on matrices only."""
-    import torch
-
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-    optimiser = settings.optimiser
-    groups = [{"params": matrices, "weight_decay": optimiser.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    betas = (optimiser.beta1, optimiser.beta2)
-    return torch.optim.AdamW(groups, lr=optimiser.learning_rate, betas=betas, fused=True)
