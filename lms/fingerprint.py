@@ -31,6 +31,10 @@ PLUMBING = {
     "lms/pretrain/progress.py": "what is printed while a model is trained",
     "lms/record.py": "which weights: the record is in the fingerprint itself",
     "lms/settings.py": "reads settings, whose values are in the fingerprint themselves",
+    "lms/lab_settings.py": "reads settings, whose values are in the fingerprint themselves",
+    "lms/probe_settings.py": "reads settings, whose values are in the fingerprint themselves",
+    "lms/dynamics/settings.py": "reads settings, whose values are in the fingerprint themselves",
+    "lms/measure/settings.py": "reads settings, whose values are in the fingerprint themselves",
     "lms/tag_settings.py": "reads settings, whose values are in the fingerprint themselves",
 }
 

@@ -1,6 +1,6 @@
 """The code that each stage depends on, computed from what its script imports. `make deps` (`python -m
-pipelines.dependencies`) writes it into dvc.yaml; a test compares. Dependencies on data are written by hand, and another
-test compares them with the files that a stage opens."""
+pipelines.dependencies`) writes it into dvc.yaml and into the laboratory's; a test compares. Dependencies on data are
+written by hand, and another test compares them with the files that a stage opens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from foretell.files import atomic
 from foretell.sources import only_a_docstring, source_files
 from lms import fingerprint
 
-DVC_FILE = Path("dvc.yaml")
+LAB_FILE = Path("pipelines/lab/dvc.yaml")
+DVC_FILES = (Path("dvc.yaml"), LAB_FILE)  # paths in both are from the root of the repository
 WIDTH = 120
 DATA = ("data/", "reports/")
 
@@ -34,11 +35,17 @@ PLUMBING = {
 # The stages that need a GPU depend on what decides a language model's numbers alone: the same list that makes the
 # fingerprints of their unfinished work (lms/fingerprint.py).
 GPU_STAGES = ("score", "sample", "tag")
+LAB_STAGES = ("gather", "tokenise", "pretrain", "measure", "learn", "probe")
 GPU_SCRIPTS = (
     *(f"pipelines/stages/{stage}.py" for stage in GPU_STAGES),
     "pipelines/__init__.py",
     "pipelines/files.py",
 )
+
+
+def stage_names(path: Path) -> list[str]:
+    """The stages of a dvc.yaml, in its order."""
+    return list(YAML(typ="safe").load(path.read_text(encoding="utf-8"))["stages"])
 
 
 def stage_script(command: str) -> str:
@@ -54,6 +61,8 @@ def code_dependencies(root: Path, stage: str, command: str) -> list[str]:
     leave_out, script = set(PLUMBING), stage_script(command)
     if stage in GPU_STAGES:
         leave_out |= {*fingerprint.PLUMBING, *GPU_SCRIPTS}
+    if stage in LAB_STAGES:
+        leave_out |= {*fingerprint.PLUMBING}
     return _folders_where_whole(root, source_files(root, [script], leave_out))
 
 
@@ -74,12 +83,14 @@ def _folders_where_whole(root: Path, files: set[str]) -> list[str]:
 
 def computed(root: Path, document: dict[str, Any]) -> dict[str, list[str]]:
     """Stage -> the code it depends on, for every stage of dvc.yaml."""
-    return {name: code_dependencies(root, name, stage["cmd"]) for name, stage in document["stages"].items()}
+    return {name: code_dependencies(root, name, body(stage)["cmd"]) for name, stage in document["stages"].items()}
 
 
 def listed(document: dict[str, Any]) -> dict[str, list[str]]:
     """Stage -> the code that dvc.yaml lists: every dependency outside data/ and reports/."""
-    return {name: [dep for dep in stage["deps"] if not is_data(dep)] for name, stage in document["stages"].items()}
+    return {
+        name: [dep for dep in body(stage)["deps"] if not is_data(dep)] for name, stage in document["stages"].items()
+    }
 
 
 def is_data(dependency: str) -> bool:
@@ -91,18 +102,23 @@ def rewritten(root: Path, text: str) -> str:
     """The text of dvc.yaml with the computed code in every stage's deps, after its data; all else stays as it is."""
     document = YAML(typ="safe").load(text)
     for stage, code in computed(root, document).items():
-        data = [dep for dep in document["stages"][stage]["deps"] if is_data(dep)]
-        block = re.search(rf"^  {stage}:\n(?:(?:    .*)?\n)*?(    deps: \[[^\]]*\]\n)", text, re.MULTILINE)
+        data = [dep for dep in body(document["stages"][stage])["deps"] if is_data(dep)]
+        block = re.search(rf"^  {stage}:\n(?:(?:    .*)?\n)*?( +)(deps: \[[^\]]*\]\n)", text, re.MULTILINE)
         if block is None:
             raise ValueError(f"dvc.yaml: stage {stage}: expected a list `    deps: [...]`")
-        text = text[: block.start(1)] + _deps(data, code) + text[block.end(1) :]
+        text = text[: block.start(1)] + _deps(data, code, block[1]) + text[block.end(2) :]
     return text
 
 
-def _deps(data: list[str], code: list[str]) -> str:
+def body(stage: dict[str, Any]) -> dict[str, Any]:
+    """What a stage runs and depends on: of one made for each entry of a mapping, what is under `do`."""
+    return dict(stage.get("do", stage))
+
+
+def _deps(data: list[str], code: list[str], margin: str) -> str:
     """The list as dvc.yaml holds it: data, then code from a line of its own on, wrapped at the line length."""
     quoted = [[f'"{dep}"' if "$" in dep else dep for dep in part] for part in (data, code) if part]
-    indent = " " * len("    deps: [")
+    indent = margin + " " * len("deps: [")
     lines = [
         line
         for part in quoted
@@ -115,17 +131,18 @@ def _deps(data: list[str], code: list[str]) -> str:
             break_long_words=False,
         )
     ]
-    return "    deps: [" + "\n".join(lines).strip().removesuffix(",") + "]\n"
+    return f"{margin}deps: [" + "\n".join(lines).strip().removesuffix(",") + "]\n"
 
 
 def main() -> None:
-    """Rewrite the code in dvc.yaml's deps."""
-    before = DVC_FILE.read_text(encoding="utf-8")
-    after = rewritten(Path(), before)
-    if after != before:
-        with atomic(DVC_FILE) as temporary:
-            temporary.write_text(after, encoding="utf-8")
-    print(f"{DVC_FILE}: {'rewritten' if after != before else 'up to date'}")
+    """Rewrite the code in the deps of both files."""
+    for path in DVC_FILES:
+        before = path.read_text(encoding="utf-8")
+        after = rewritten(Path(), before)
+        if after != before:
+            with atomic(path) as temporary:
+                temporary.write_text(after, encoding="utf-8")
+        print(f"{path}: {'rewritten' if after != before else 'up to date'}")
 
 
 if __name__ == "__main__":

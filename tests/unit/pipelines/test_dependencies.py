@@ -1,20 +1,34 @@
-"""dvc.yaml lists exactly the code that each stage's script imports."""
+"""dvc.yaml and the laboratory's list exactly the code that each stage's script imports."""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines.dependencies import PLUMBING, code_dependencies, computed, listed, rewritten, stage_script
+from pipelines.dependencies import (
+    DVC_FILES,
+    LAB_FILE,
+    PLUMBING,
+    body,
+    code_dependencies,
+    computed,
+    listed,
+    rewritten,
+    stage_names,
+    stage_script,
+)
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 STAGES = YAML(typ="safe").load(TEXT)["stages"]
+LAB_STAGES = YAML(typ="safe").load(ROOT / LAB_FILE)["stages"]
 
 
-def test_dvc_yaml_lists_what_the_stages_import() -> None:
-    document = {"stages": STAGES}
+@pytest.mark.parametrize("stages", [STAGES, LAB_STAGES], ids=[str(path) for path in DVC_FILES])
+def test_dvc_yaml_lists_what_the_stages_import(stages: dict[str, Any]) -> None:
+    document = {"stages": stages}
     wanted, there = computed(ROOT, document), listed(document)
     wrong = {
         name: {
@@ -29,7 +43,14 @@ def test_dvc_yaml_lists_what_the_stages_import() -> None:
 
 def test_every_stage_has_a_script_and_every_script_a_stage() -> None:
     scripts = {f"pipelines.stages.{path.stem}" for path in (ROOT / "pipelines" / "stages").glob("[a-z]*.py")}
-    assert {stage_script(stage["cmd"]) for stage in STAGES.values()} == scripts
+    stages = [*STAGES.values(), *LAB_STAGES.values()]
+    assert {stage_script(body(stage)["cmd"]) for stage in stages} == scripts
+
+
+def test_the_laboratorys_stages_stand_in_the_root_of_the_repository() -> None:
+    assert stage_names(ROOT / LAB_FILE) == list(LAB_STAGES)
+    assert {body(stage)["wdir"] for stage in LAB_STAGES.values()} == {"../.."}
+    assert not {*STAGES} & {*LAB_STAGES}
 
 
 def test_what_is_left_out_exists_and_says_why() -> None:
