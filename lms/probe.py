@@ -18,42 +18,18 @@ from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.experiments.tokens import CODE, ITEMS, LANGUAGE, TEXTS, loss_column
 from foretell.experiments.words import words_of_spans
-from foretell.settings import Count, Level, Seed, settings
 from lms.checkpoints import Checkpoint, read_checkpoints
 from lms.contrast import ContrastSettings, contrast_models
 from lms.files import write_whole
 from lms.machine import n_parameters
 from lms.pretrain.text import Source, is_held_out, read_documents
+from lms.probe_settings import ProbeSettings
 from lms.probe_texts import dictionary_entries, false_definitions, random_token_texts, shuffled_word_texts
 from lms.record import weights_sha256
 from lms.token_losses import LossSettings, token_losses
 
 HELD_OUT = "held_out"
 _STEP = re.compile(r"step-(\d+)")
-
-
-@settings
-class ProbeSettings:
-    """Which texts are read. Held-out text: documents of `code_sources` and `language_sources`, cut to `characters`,
-    `held_out_tokens` tokens of code and as many of language, in equal parts from each source. `n_texts` texts of each
-    other kind: noise of `noise_tokens` random tokens or `noise_words` shuffled words; statements from the source
-    `dictionary`, true ones and ones with swapped definitions; and contrast texts of at most `contrast_tokens`, drawn
-    from p_small / p_large over tokens of at least `plausibility` times the small model's largest probability.
-    `context`, `batch_size`: as in lms.token_losses.LossSettings."""
-
-    code_sources: tuple[str, ...]
-    language_sources: tuple[str, ...]
-    dictionary: str
-    characters: Count
-    held_out_tokens: Count
-    n_texts: Count
-    noise_tokens: Count
-    noise_words: Count
-    contrast_tokens: Count
-    plausibility: Level
-    context: Count
-    batch_size: Count
-    seed: Seed
 
 
 @dataclass(frozen=True)

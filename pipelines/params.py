@@ -14,11 +14,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from foretell.errors import ConfigError
+from foretell.experiments.settings import ExamineSettings
 from foretell.laws.settings import LawSettings
 from foretell.mixtures.settings import MixSettings
 from foretell.parallel import Spread
 from foretell.settings import Count, Level, problems
 from foretell.trajectories.settings import TraceSettings
+from lms.lab_settings import LabSettings
 from lms.settings import RecordSettings, SampleSettings, ScoreSettings
 from lms.tag_settings import TagSettings
 from models.catalogue import CATALOGUE, SELECTED
@@ -93,12 +95,14 @@ class Params(Section):
     fit: Fit
     fit_laws: LawSettings
     trace: TraceSettings
+    examine: ExamineSettings
     mix: MixSettings
     parallel: Spread
     record: RecordSettings
     score: ScoreSettings
     sample: SampleSettings
     tag: TagSettings
+    lab: LabSettings
 
     @field_validator("select")
     @classmethod

@@ -4,6 +4,15 @@ from features.schema.controlled import CONTROLLED_CORPORA, CONTROLLED_RECIPES, C
 from features.schema.core import Column, Table
 from features.schema.design import CORPORA, CORRECTIONS, MODELS, PRETRAINING, PUBLISHED_DESIGN, SHARES
 from features.schema.generations import GENERATION_COLUMNS, GENERATIONS
+from features.schema.lab import (
+    LAB_CURVES,
+    LAB_ITEMS,
+    LAB_LOSSES,
+    LAB_METRICS,
+    LAB_OPTIONS,
+    LAB_RUNS,
+    LAB_TEXTS,
+)
 from features.schema.losses import LOSS_CURVES, LOSS_POINTS
 from features.schema.scores import METRIC_WORDS, SCORE_BOUNDS, SCORES
 from features.schema.targets import DOUBTS, GROUPS, SUBTASKS, TARGETS, WITNESSES
@@ -42,6 +51,13 @@ __all__ = [
     "GENERATION_COLUMNS",
     "GROUPS",
     "ITEM_LOSSES",
+    "LAB_CURVES",
+    "LAB_ITEMS",
+    "LAB_LOSSES",
+    "LAB_METRICS",
+    "LAB_OPTIONS",
+    "LAB_RUNS",
+    "LAB_TEXTS",
     "LOSS_CURVES",
     "LOSS_POINTS",
     "METRIC_WORDS",
