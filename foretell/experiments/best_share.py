@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from scipy import stats
 
 from foretell.arrays import Floats
 from foretell.errors import DataError
+from foretell.experiments.settings import BestShareSettings
 from foretell.experiments.shares import CODE, NATURAL_LANGUAGE, seeds_by_shares
-from foretell.settings import Level, Seed, settings
 from foretell.stats import NO_INTERVAL, Interval, percentile_interval
 
 FLAT = "no share is better than another beyond the noise of seeds"
-
-
-@settings
-class BestShareSettings:
-    """`level` of the intervals, and number and seed of the resamples."""
-
-    level: Level
-    n_bootstrap: Annotated[int, Field(ge=100)]
-    seed: Seed
 
 
 @dataclass(frozen=True)

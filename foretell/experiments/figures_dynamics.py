@@ -94,7 +94,8 @@ def format_figure(curves: pd.DataFrame, learning: pd.DataFrame) -> Figure:
         right.plot([], [], marker, color="black", mfc="black" if fill else "white", label=unit)
     right.set_xticks(range(len(FORMATS)), list(FORMATS.values()))
     right.set_xlim(-0.5, len(FORMATS) - 0.5)
-    right.set_yscale("log")
+    if rows[["problems_to_90_percent", "tokens_to_90_percent"]].notna().any(axis=None):
+        right.set_yscale("log")
     right.set_ylabel("to 90 % exact sums")
     right.grid(axis="y", alpha=0.3)
     right.legend(frameon=False, loc="best")
@@ -137,7 +138,8 @@ def quanta_figure(curves: pd.DataFrame) -> Figure:
     for colour, (number, one) in zip(COLOURS, curves.groupby("seed"), strict=False):
         right.plot(one["tokens"], one["mean_loss_nats"], color=colour, lw=1.4, label=f"seed {number}")
     right.set_xscale("log")
-    right.set_yscale("log")
+    if rows[["problems_to_90_percent", "tokens_to_90_percent"]].notna().any(axis=None):
+        right.set_yscale("log")
     right.set_ylabel("mean loss (nats)")
     right.set_title("mean loss of every run", fontsize=10)
     right.legend(frameon=False, fontsize=9, loc="lower left")

@@ -11,13 +11,13 @@ import pytest
 from foretell.errors import DataError
 from foretell.experiments.best_share import (
     FLAT,
-    BestShareSettings,
     best_share,
     best_share_table,
     code_weightings,
     lowest,
 )
 from foretell.experiments.figures_shares import best_share_figure
+from foretell.experiments.settings import BestShareSettings
 
 SHARES = np.array([0.0, 10, 20, 40, 60, 80, 100])
 SETTINGS = BestShareSettings(level=0.95, n_bootstrap=500, seed=0)
