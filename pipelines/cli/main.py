@@ -11,7 +11,7 @@ import typer
 
 from foretell.version import __version__
 from pipelines.boundary import run_command, set_up_logging
-from pipelines.cli import build, champions, compare, controlled, forecast, law, lms, predict, server, tables
+from pipelines.cli import build, champions, compare, controlled, forecast, lab, law, lms, predict, server, tables
 
 app = typer.Typer(
     help="What will this language model score, before anyone trains it?",
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="Exit codes: 0 done, 2 wrong usage, 3 data, 4 configuration, 5 tracking, 6 refused by a gate.",
 )
-for commands in (predict, controlled, build, champions, compare, tables, server):
+for commands in (predict, controlled, build, champions, compare, tables, server, lab):
     app.add_typer(commands.app)
 app.add_typer(law.app, name="law")
 app.add_typer(lms.app, name="lms")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +9,7 @@ from features.schema import RAW_TABLES
 from features.targets import known_target, read_targets
 from foretell.errors import ConfigError
 from models.registry.hashes import file_md5
-from pipelines.boundary import LOG
+from pipelines.cli.dvc_command import run_dvc
 from pipelines.files import read_yaml
 from pipelines.params import load_params
 from pipelines.tracking import track
@@ -29,7 +25,7 @@ def reproduce() -> None:
     in_dvc = [table.path for table in RAW_TABLES.values() if table.versioned_by == "dvc"]
     missing = [str(path) for path in in_dvc if not path.is_file()]
     if missing:
-        _dvc("pull", *[f"{path}.dvc" for path in missing])
+        run_dvc("pull", *[f"{path}.dvc" for path in missing])
     changed = [str(path) for path in in_dvc if _differs(path)]
     if changed:
         names = " ".join(changed)
@@ -40,8 +36,8 @@ def reproduce() -> None:
     # Regenerated figures cost GPU hours: what somebody made and pushed is fetched before anything is called stale.
     made = [f"{job}@{slug}" for slug in params.record.regenerate for job in ("score", "sample", "tag")]
     if made:
-        _dvc("pull", "--allow-missing", *made)
-    _dvc("repro")
+        run_dvc("pull", "--allow-missing", *made)
+    run_dvc("repro")
     _, registered = track()
     minutes = (time.monotonic() - started) / 60
     names = ", ".join(f"{name} v{number}" for name, number in registered.items())
@@ -56,11 +52,3 @@ def _differs(path: Path) -> bool:
     """Does a raw table differ from the hash in its .dvc file?"""
     recorded = read_yaml(path.with_name(f"{path.name}.dvc"))["outs"][0]["md5"]
     return bool(file_md5(path) != recorded)
-
-
-def _dvc(*arguments: str) -> None:
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    quiet = [] if LOG.isEnabledFor(logging.INFO) else ["--quiet"]
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments, *quiet], env=environment, check=False)
-    if done.returncode:
-        raise ConfigError(f"`dvc {' '.join(arguments)}` failed (exit {done.returncode}); the lines above say why")
