@@ -138,8 +138,7 @@ def quanta_figure(curves: pd.DataFrame) -> Figure:
     for colour, (number, one) in zip(COLOURS, curves.groupby("seed"), strict=False):
         right.plot(one["tokens"], one["mean_loss_nats"], color=colour, lw=1.4, label=f"seed {number}")
     right.set_xscale("log")
-    if rows[["problems_to_90_percent", "tokens_to_90_percent"]].notna().any(axis=None):
-        right.set_yscale("log")
+    right.set_yscale("log")
     right.set_ylabel("mean loss (nats)")
     right.set_title("mean loss of every run", fontsize=10)
     right.legend(frameon=False, fontsize=9, loc="lower left")

@@ -31,7 +31,7 @@ def lab(
 
     if not PREDICTORS.is_dir():
         raise DataError(
-            f"{PREDICTORS}: not there, and stage examine holds its effects against them; `make repro` first"
+            f"{PREDICTORS}: not there, and stage examine holds effects against them; `make repro` first"
         )
     started = time.monotonic()
     for stage in stage_names(LAB_FILE):
