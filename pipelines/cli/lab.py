@@ -30,9 +30,7 @@ def lab(
     from pipelines.lab_tracking import track_lab
 
     if not PREDICTORS.is_dir():
-        raise DataError(
-            f"{PREDICTORS}: not there, and stage examine holds effects against them; `make repro` first"
-        )
+        raise DataError(f"{PREDICTORS}: not there, and stage examine holds effects against them; `make repro` first")
     started = time.monotonic()
     for stage in stage_names(LAB_FILE):
         before = time.monotonic()
