@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from foretell.experiments.tokens import CODE, LANGUAGE
 from foretell.trajectories.figures import TREND_COLOURS, stack_trends
@@ -72,6 +73,7 @@ def stagnated_classes_figure(classes: pd.DataFrame) -> Figure:
         axes.axvline(0, color="black", lw=0.8)
         axes.set_yticks(np.arange(len(names)), [name.split(": ")[1] for name in names])
         axes.invert_yaxis()
+        axes.xaxis.set_major_locator(MaxNLocator(6))  # more labels than this touch
         axes.set_title("natural language" if domain == LANGUAGE else "code", fontsize=10)
         axes.grid(axis="x", alpha=0.3)
     figure.supxlabel(
