@@ -25,7 +25,7 @@ FOLDERS = (*PACKAGES, "data", "docs", "tests", "reports", "dvcstore", ".github")
 # Written by a run, so not in a clone: only their folder is held to exist in .gitignore or dvc.yaml.
 WRITTEN = re.compile(
     r"(reports|data/(tables|selected|nested|errors|explained|predictors|records|sequence|scores|score_items|tags"
-    r"|generations|lineage|forecasts)|tests/screenshots)(/|$)"
+    r"|generations|lineage|forecasts|lab)|tests/screenshots)(/|$)"
 )
 EXAMPLES = {"data/raw/mine.csv"}
 
