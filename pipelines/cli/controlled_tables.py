@@ -48,7 +48,7 @@ def print_controlled(change: Change, rows: pd.DataFrame, held: Sequence[Held], b
 
 def _measured_table(rows: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("task", "size", "instead of"):
+    for heading in ("task", "model size", "instead of"):
         table.add_column(heading)
     for heading in ("shares", "points", "interval", "sign"):
         table.add_column(heading, justify="right", no_wrap=True)
