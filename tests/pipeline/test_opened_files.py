@@ -78,8 +78,8 @@ NOT_DECISIVE = {
 ALL_PARAMS = ("track",)  # writes every parameter into its runs' lineage
 GPU_STAGES = ("score", "sample", "tag")
 STAGES = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-ORDER = ("record", "validate", "audit", "tabulate", "select", "nest", "evaluate", "backtest", "summarise", "replay",
-         "explain", "fit", "fit_laws", "trace", "mix", "check_generations", "compare", "track")  # fmt: skip
+ORDER = ("record", "validate", "confront", "audit", "tabulate", "select", "nest", "evaluate", "backtest", "summarise",
+         "replay", "explain", "fit", "fit_laws", "trace", "mix", "check_generations", "compare", "track")  # fmt: skip
 
 
 @dataclass
