@@ -58,10 +58,10 @@ test: $(VENV)/.dev  ## the fast tests (about a minute)
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(VENV)/.dev  ## every test, real servers and a browser included where they are installed
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-lms: $(VENV)/.lms  ## every test, with the language-model stages too (installs torch)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.dev  ## the fast tests with coverage measured; prints the table
 	$(BIN)/python -m coverage erase
