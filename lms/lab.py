@@ -27,7 +27,7 @@ class LabFolders:
 
 
 def data_settings(lab: LabSettings, corpus: Path) -> DataSettings:
-    """The corpus as text to tokenise: a source for each of its folders."""
+    """The corpus as text to tokenise: the sources of lms.corpus, each a folder of it."""
     return DataSettings(
         sources=tuple(FolderSource(name=name, folder=str(corpus / name)) for name in SOURCES),
         tokenizer=lab.data.tokenizer,

@@ -44,7 +44,8 @@ class Described:
 def recorded_run(folder: Path, described: Described) -> Recorded:
     """The tables of one run, from the files that the training loop wrote into `folder`; floats with 6 significant
     digits, at most CURVE_ROWS rows of the curve. Code length: `foretell.trajectories.learning.code_length` of the
-    training loss, every batch of which is seen once.
+    training loss, as if every example were new: where a task repeats its examples (grokking, quanta), the model has
+    seen them before, and the code is shorter than one of new examples.
 
     Raises DataError when the run is not finished.
     """

@@ -52,7 +52,7 @@ def lab(
     for path in different:
         shutil.copyfile(path, RAW / path.name)
     run_dvc("add", *[str(RAW / path.name) for path in different])
-    print(f"{names}: recorded in {RAW}; `foretell repro` computes what depends on them")
+    print(f"{names}: recorded in {RAW}; commit the .dvc files beside them, and `dvc push`")
 
 
 def _same(path: Path, recorded: Path) -> bool:

@@ -32,7 +32,7 @@ def main() -> None:
         LAB_METRICS: pd.concat([recorded.metrics, *(pd.read_csv(folder / "metrics.csv") for folder in measured)]),
         LAB_OPTIONS: options[options["experiment"] == "sizes"],  # the findings on options are about sizes
         LAB_LOSSES: pd.read_csv(LAB_TOKENS / "losses.csv.gz"),
-        LAB_ITEMS: pd.read_csv(LAB_TOKENS / "items.csv"),
+        LAB_ITEMS: pd.read_csv(LAB_TOKENS / "items.csv", keep_default_na=False),  # `None` is a word of code
         LAB_TEXTS: pd.read_csv(LAB_TOKENS / "texts.csv"),
     }
     for table, frame in tables.items():

@@ -128,6 +128,16 @@ def test_a_second_run_makes_the_same_bytes(lab: Path) -> None:
     assert (lab / "data/lab/runs/code-40/seed-0/curve.csv").read_bytes() == before
 
 
+def test_a_word_that_looks_like_a_missing_value_is_kept(lab: Path) -> None:
+    made, kept = lab / "data/lab/tokens/items.csv", (lab / "data/lab/tokens/items.csv").read_bytes()
+    items = pd.read_csv(made, dtype=str, keep_default_na=False)
+    items.assign(word=["None", *items["word"][1:]]).to_csv(made, index=False, lineterminator="\n")
+    checked(lab, sys.executable, "-m", "pipelines.stages.collect")
+    collected = pd.read_csv(lab / "data/lab/collected/lab_items.csv", dtype=str, keep_default_na=False)
+    made.write_bytes(kept)
+    assert collected.loc[collected["item"] == items["item"][0], "word"].tolist() == ["None"]
+
+
 def test_the_study_takes_what_was_collected(lab: Path, tables: LabTables, raw_root: Path) -> None:
     together = study_controlled(read_controlled(raw_root))["together"]
     rows = [
